@@ -1,0 +1,49 @@
+/* Files and folders that are never half-written: everything goes to a temporary name beside the final one, is synced,
+ * and renamed. Errors say which file, why, and (no space, no permission) what to do. */
+#pragma once
+#include <glib.h>
+#include <jansson.h>
+#include <stdio.h>
+
+/* A file under construction: write to the stream, then commit; freeing without commit removes it. */
+typedef struct GlintFile GlintFile;
+GlintFile *glint_file_new(const char *path, GError **error); /* creates parent folders */
+FILE *glint_file_stream(GlintFile *self);
+gboolean glint_file_commit(GlintFile *self, GError **error); /* checks write errors, fsync, rename; frees self in every case */
+void glint_file_free(GlintFile *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintFile, glint_file_free)
+
+/* Runs `path` through a temporary name for libraries that insist on writing files themselves:
+ * glint_temp_name() gives the name to write to, glint_temp_commit() syncs and renames it (and frees it). */
+char *glint_temp_name(const char *path, GError **error);
+gboolean glint_temp_commit(char *temp_name, const char *path, GError **error);
+
+/* A folder under construction: fill glint_folder_path(), then commit swaps it into place (replacing an older one). */
+typedef struct GlintFolder GlintFolder;
+GlintFolder *glint_folder_new(const char *path, GError **error);
+const char *glint_folder_path(const GlintFolder *self);
+gboolean glint_folder_commit(GlintFolder *self, GError **error); /* frees self in every case */
+void glint_folder_free(GlintFolder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintFolder, glint_folder_free)
+
+gboolean glint_mkdir(const char *path, GError **error); /* with parents */
+
+/* JSON through jansson. Reading names file, line and column on errors. Getters return `fallback` when the key is absent
+ * or null, and set *error (if not already set) when it has the wrong type: check once after a series. */
+json_t *glint_json_read(const char *path, GError **error);
+gboolean glint_json_write(const char *path, const json_t *value, GError **error); /* indented, sorted as inserted */
+gint64 glint_json_int(const json_t *object, const char *key, gint64 fallback, GError **error);
+double glint_json_real(const json_t *object, const char *key, double fallback, GError **error);
+gboolean glint_json_bool(const json_t *object, const char *key, gboolean fallback, GError **error);
+const char *glint_json_string(const json_t *object, const char *key, const char *fallback, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
+
+/* One CSV field, quoted when needed (RFC 4180). */
+void glint_csv_field(FILE *out, const char *text);
+
+/* SHA-256 in lower-case hex; free with g_free. */
+char *glint_sha256_file(const char *path, GError **error);
+char *glint_sha256_bytes(const void *bytes, gsize length);
+
+/* Provenance for run.json: glint's version, command line, host, CPU, threads, library versions, UTC time of start. */
+json_t *glint_provenance(int argc, char **argv);
