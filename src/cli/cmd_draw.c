@@ -1,0 +1,27 @@
+/* glint draw: graphs to pictures. */
+#include "base/error.h"
+#include "base/talk.h"
+#include "cli/command.h"
+#include "cli/results.h"
+
+static int run(int argc, char **argv, GError **error)
+{
+    g_auto(GlintArgs) args;
+    glint_args_init(&args);
+    if (!glint_args_parse(&args, GLINT_ARGS_SEED, NULL, "RESULTS",
+                          "Draws precision.png, graph.png and graph.svg beside every graph of a results folder (or of one <class>/<site> folder).",
+                          "glint draw results", &argc, &argv, error))
+        return 0;
+    if (argc != 2)
+        return glint_fail(error, GLINT_ERROR_USAGE, "give one results folder; see %s --help", g_get_prgname());
+    g_autoptr(GPtrArray) results = glint_results_find(argv[1], error);
+    for (guint k = 0; results && k < results->len; k++) {
+        const GlintResult *result = g_ptr_array_index(results, k);
+        if (!glint_check_interrupt(error) || !glint_job_draw(result->path, (guint64)args.common.seed, error))
+            return 0;
+        glint_say("%s: pictures drawn", result->path);
+    }
+    return GLINT_EXIT_OK;
+}
+
+const GlintCommand glint_command_draw = {"draw", "graphs to pictures", run};

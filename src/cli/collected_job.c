@@ -1,0 +1,268 @@
+/* Everything that was collected in one folder: solved, graphed, drawn, class by class and site by site, and the classes compared.
+ * See results.h. One site is in memory at a time: its moments for every class, because which columns are left out is decided
+ * over all classes together, so that their graphs have the same nodes. */
+#include "base/error.h"
+#include "base/files.h"
+#include "base/talk.h"
+#include "cli/results.h"
+#include "collect/columns.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- which sites there are ---- */
+
+static gint by_kind_and_layer(gconstpointer a, gconstpointer b)
+{
+    const GlintSite *x = a, *y = b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->layer < y->layer ? -1 : x->layer > y->layer;
+}
+
+/* Sites with moments of the first class, by kind and layer. */
+static GArray *collected_sites(const char *root, const char *class_name, GError **error)
+{
+    g_autofree char *class_folder = glint_class_folder(class_name);
+    g_autofree char *folder = g_build_filename(root, "moments", class_folder, NULL);
+    g_autoptr(GArray) sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (!g_str_has_suffix(name, ".safetensors") || name[0] == '.')
+            continue;
+        g_autofree char *site_name = g_strndup(name, strlen(name) - strlen(".safetensors"));
+        gint64 layer = -1;
+        GlintSite site = {0};
+        if (glint_site_parse(site_name, &site.kind, &layer, NULL) && layer >= 0) {
+            site.layer = (gsize)layer;
+            g_array_append_val(sites, site);
+        }
+    }
+    g_array_sort(sites, by_kind_and_layer);
+    if (sites->len > 0)
+        return g_steal_pointer(&sites);
+    glint_fail(error, GLINT_ERROR_DATA, "%s holds no moments; run glint collect first", folder);
+    return NULL;
+}
+
+/* ---- one site ---- */
+
+typedef struct {
+    const char *root;
+    const GlintArgs *args;
+    GlintJob last;
+    GPtrArray *classes;
+    json_t *report;          /* array or NULL */
+    const char *pool;
+    gsize head_size;
+    gboolean *all_converged;
+} SolveAll;
+
+static gboolean neuron_limit(const char *text, gsize *limit, GError **error)
+{
+    *limit = 0;
+    if (!text || strcmp(text, "all") == 0)
+        return TRUE;
+    double value;
+    if (!glint_args_real("--neurons", text, 2, 1e9, &value, error))
+        return FALSE;
+    if (value != floor(value))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--neurons needs a whole number or 'all', not '%s'", text);
+    *limit = (gsize)value;
+    return TRUE;
+}
+
+static void warn_left_out(const GlintColumns *columns, const GlintSite *site, gsize head_size)
+{
+    if (columns->n_constant == 0)
+        return;
+    g_autofree char *site_name = glint_site_name(site);
+    g_autoptr(GString) ids = g_string_new(NULL);
+    for (gsize k = 0; k < MIN(columns->n_constant, 10); k++) {
+        g_autofree char *id = glint_neuron_id(site, columns->constant[k], head_size);
+        g_string_append_printf(ids, " %s", id);
+    }
+    glint_warn("%s: %zu of %zu columns do not vary in some class and are left out:%s%s", site_name, columns->n_constant, columns->width, ids->str,
+               columns->n_constant > 10 ? " ..." : "");
+}
+
+static json_t *describe_result(const char *folder, const GlintSample *sample, gboolean reused, GError **error)
+{
+    g_autoptr(json_t) certificate = glint_certificate_read(folder);
+    g_autoptr(GlintGraph) graph = certificate ? glint_graph_read(folder, error) : NULL;
+    if (!graph) {
+        if (error && !*error)
+            glint_fail(error, GLINT_ERROR_IO, "cannot read %s/certificate.json", folder);
+        return NULL;
+    }
+    gsize hub = 0;
+    for (gsize i = 1; i < graph->p; i++)
+        if (graph->nodes[i].strength > graph->nodes[hub].strength)
+            hub = i;
+    static const char *const copied[] = {"n", "p", "lambda", "lambda_rule", "edges", "components", "largest_component", "objective", "relative_duality_gap",
+                                         "kkt_residual", "iterations", "seconds", "outcome"};
+    json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:f, s:s, s:b}", "class", sample->class_name, "site", sample->site, "folder", folder, "modules",
+                             (json_int_t)graph->n_modules, "modularity", graph->modularity, "hub", graph->n_edges ? graph->nodes[hub].neuron : "", "reused", reused);
+    for (gsize k = 0; k < G_N_ELEMENTS(copied); k++) {
+        json_t *value = json_object_get(certificate, copied[k]);
+        if (value)
+            json_object_set(root, copied[k], value);
+    }
+    return root;
+}
+
+/* Builds <class>/<site> under a temporary name and swaps it in. */
+static gboolean build_result(const SolveAll *all, const GlintSample *sample, const char *path, GError **error)
+{
+    guint64 seed = (guint64)all->args->common.seed;
+    gboolean converged;
+    g_autoptr(GlintFolder) folder = glint_folder_new(path, error);
+    if (!folder)
+        return FALSE;
+    const char *temporary = glint_folder_path(folder);
+    if (!glint_job_solve(sample, &all->args->solve, all->args->model.threads, temporary, &converged, error) ||
+        (all->last >= GLINT_JOB_GRAPH && !glint_job_graph(temporary, sample->covariance, seed, error)) ||
+        (all->last >= GLINT_JOB_DRAW && !glint_job_draw(temporary, seed, error)))
+        return FALSE;
+    if (!converged) {
+        *all->all_converged = FALSE;
+        glint_warn("%s %s: the solver stopped before its tolerance; its certificate has the true gap", sample->class_name, sample->site);
+    }
+    return glint_folder_commit(g_steal_pointer(&folder), error);
+}
+
+/* TRUE when <class>/<site> is there and was made from the same data with the same settings, so only what is missing is added. */
+static gboolean complete_existing(const SolveAll *all, const GlintSample *sample, const char *path, gboolean *reused, GError **error)
+{
+    *reused = FALSE;
+    g_autoptr(json_t) certificate = glint_certificate_read(path);
+    const char *key = certificate ? json_string_value(json_object_get(certificate, "key")) : NULL;
+    g_autofree char *wanted = glint_solve_key(sample, &all->args->solve);
+    if (!key || strcmp(key, wanted) != 0)
+        return TRUE;
+    *reused = TRUE;
+    const char *outcome = json_string_value(json_object_get(certificate, "outcome"));
+    if (!outcome || strcmp(outcome, ggm_outcome_text(GGM_CONVERGED)) != 0)
+        *all->all_converged = FALSE;
+    guint64 seed = (guint64)all->args->common.seed;
+    g_autofree char *graphml = g_build_filename(path, "graph.graphml", NULL);
+    if (all->last >= GLINT_JOB_GRAPH && !g_file_test(graphml, G_FILE_TEST_IS_REGULAR) && !glint_job_graph(path, sample->covariance, seed, error))
+        return FALSE;
+    return all->last < GLINT_JOB_DRAW || glint_has_pictures(path) || glint_job_draw(path, seed, error);
+}
+
+static void say_result(const char *path, const GlintSample *sample, gboolean reused)
+{
+    g_autoptr(json_t) certificate = glint_certificate_read(path);
+    if (!certificate)
+        return;
+    glint_say("%s %s: %zu neurons, %" JSON_INTEGER_FORMAT " edges at lambda %.4g (%s), %.1f s%s", sample->class_name, sample->site, sample->p,
+              json_integer_value(json_object_get(certificate, "edges")), json_number_value(json_object_get(certificate, "lambda")),
+              json_string_value(json_object_get(certificate, "lambda_rule")), json_number_value(json_object_get(certificate, "seconds")),
+              reused ? ", kept" : "");
+}
+
+static gboolean solve_class(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site, const char *class_name,
+                            const char *key, GError **error)
+{
+    g_autoptr(GlintSample) sample = glint_sample_from_moments(moments, columns->index, columns->n, site, all->head_size, class_name, columns->n_constant, key, error);
+    if (!sample)
+        return FALSE;
+    g_autofree char *class_folder = glint_class_folder(class_name);
+    g_autofree char *path = g_build_filename(all->root, class_folder, sample->site, NULL);
+    gboolean reused;
+    if (!glint_check_interrupt(error) || !complete_existing(all, sample, path, &reused, error) || (!reused && !build_result(all, sample, path, error)))
+        return FALSE;
+    say_result(path, sample, reused);
+    if (!all->report || all->last < GLINT_JOB_GRAPH)
+        return TRUE;
+    json_t *result = describe_result(path, sample, reused, error);
+    if (result)
+        json_array_append_new(all->report, result);
+    return result != NULL;
+}
+
+static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **error)
+{
+    gsize n_classes = all->classes->len;
+    g_autoptr(GPtrArray) moments = g_ptr_array_new_with_free_func((GDestroyNotify)glint_moments_free);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    for (gsize c = 0; c < n_classes; c++) {
+        const char *class_name = g_ptr_array_index(all->classes, c);
+        GlintMoments *of_class = glint_collect_load(all->root, class_name, site, NULL, error);
+        if (!of_class)
+            return FALSE;
+        g_ptr_array_add(moments, of_class);
+        g_autofree char *file = glint_moments_path(all->root, class_name, site);
+        char *key = glint_sha256_file(file, error);
+        if (!key)
+            return FALSE;
+        g_ptr_array_add(keys, key);
+    }
+    g_autofree char *site_name = glint_site_name(site);
+    GlintColumnsOptions options = {.site = site_name, .pool = all->pool, .bos = TRUE};
+    if (!neuron_limit(all->args->solve.neurons, &options.limit, error))
+        return FALSE;
+    g_autoptr(GlintColumns) columns =
+        glint_columns_choose((GlintMoments *const *)moments->pdata, (const char *const *)all->classes->pdata, n_classes, &options, error);
+    if (!columns)
+        return FALSE;
+    warn_left_out(columns, site, all->head_size);
+    /* the choice of columns depends on every class, so it is part of what identifies a result */
+    g_autofree char *chosen = glint_sha256_bytes(columns->index, columns->n * sizeof *columns->index);
+    for (gsize c = 0; c < n_classes; c++) {
+        g_autofree char *key = g_strconcat(g_ptr_array_index(keys, c), chosen, NULL);
+        if (!solve_class(all, g_ptr_array_index(moments, c), columns, site, g_ptr_array_index(all->classes, c), key, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean glint_job_solve_collected(const char *root, const GlintArgs *args, GlintJob last, gboolean *all_converged, json_t *report, GError **error)
+{
+    g_autoptr(GPtrArray) classes = glint_collect_classes(root, error);
+    g_autoptr(json_t) settings = classes ? glint_collect_settings(root, error) : NULL;
+    if (!settings)
+        return FALSE;
+    g_autoptr(GArray) sites = collected_sites(root, g_ptr_array_index(classes, 0), error);
+    SolveAll all = {.root = root, .args = args, .last = last, .classes = classes, .report = report, .all_converged = all_converged,
+                    .pool = glint_json_string(settings, "pool", NULL, NULL), .head_size = (gsize)glint_json_int(settings, "head_size", 0, NULL)};
+    *all_converged = TRUE;
+    for (guint k = 0; sites && k < sites->len; k++)
+        if (!solve_site(&all, &g_array_index(sites, GlintSite, k), error))
+            return FALSE;
+    return sites != NULL;
+}
+
+/* ---- comparison ---- */
+
+static gboolean compare_site(const char *root, GPtrArray *classes, const char *site, const char *out, gboolean pictures, json_t *report, GError **error)
+{
+    g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func(g_free), names = g_ptr_array_new();
+    for (guint c = 0; c < classes->len; c++) {
+        const GlintResult *result = g_ptr_array_index(classes, c);
+        if (strcmp(result->site, site) == 0) {
+            g_ptr_array_add(folders, g_strdup(result->path));
+            g_ptr_array_add(names, result->class_name);
+        }
+    }
+    if (folders->len < 2)
+        return TRUE;
+    g_autofree char *path = out ? g_build_filename(out, site, NULL) : g_build_filename(root, "compare", site, NULL);
+    return glint_check_interrupt(error) &&
+           glint_job_compare((char *const *)folders->pdata, (char *const *)names->pdata, folders->len, site, path, pictures, report, error);
+}
+
+gboolean glint_job_compare_collected(const char *root, const char *out, gboolean pictures, json_t *report, GError **error)
+{
+    g_autoptr(GPtrArray) results = glint_results_find(root, error);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint k = 0; results && k < results->len; k++) {
+        const GlintResult *result = g_ptr_array_index(results, k);
+        if (g_hash_table_add(seen, result->site) && !compare_site(root, results, result->site, out, pictures, report, error))
+            return FALSE;
+    }
+    return results != NULL;
+}

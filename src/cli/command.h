@@ -1,0 +1,18 @@
+/* Commands of the program. One file per command (cmd_<name>.c) ends in a GlintCommand; command_list.h registers it. */
+#pragma once
+#include <glib.h>
+
+typedef struct {
+    const char *name;
+    const char *summary; /* one line for `glint --help` */
+    /* argv[0] is the command's name, dashes normalised. Returns an exit code; on failure sets *error instead. */
+    int (*run)(int argc, char **argv, GError **error);
+} GlintCommand;
+
+#define GLINT_COMMAND_LIST(X) X(run) X(collect) X(solve) X(graph) X(draw) X(compare) X(tokens) X(trace) X(info)
+#define X(name) extern const GlintCommand glint_command_##name;
+GLINT_COMMAND_LIST(X)
+#undef X
+
+/* The whole command line as typed, for run.json. */
+void glint_command_line(int *argc, char ***argv);

@@ -1,0 +1,164 @@
+/* Shared option tables and their parsing. See options.h. */
+#include "cli/options.h"
+#include "base/error.h"
+#include "base/talk.h"
+
+#include <errno.h>
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+void glint_args_init(GlintArgs *self)
+{
+    memset(self, 0, sizeof *self);
+    self->collect.max_tokens = 512;
+}
+
+void glint_args_clear(GlintArgs *self)
+{
+    char *strings[] = {self->model.model,  self->model.dtype,  self->data.dataset,   self->data.text_column, self->data.label_column,
+                       self->collect.site, self->collect.layers, self->collect.pool, self->solve.alpha,      self->solve.degree,
+                       self->solve.tolerance, self->solve.neurons, self->common.out};
+    for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
+        g_free(strings[i]);
+    memset(self, 0, sizeof *self);
+}
+
+#define ENTRY(name, letter, kind, field, help, value) {name, letter, 0, kind, field, help, value}
+#define END_OF_ENTRIES {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}
+
+static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups groups)
+{
+    const GOptionEntry model[] = {
+        ENTRY("model", 'm', G_OPTION_ARG_FILENAME, &a->model.model, "Hugging Face model folder, org/name in its cache, or 'demo'", "DIR"),
+        ENTRY("dtype", 0, G_OPTION_ARG_FILENAME, &a->model.dtype, "arithmetic: f32, bf16 or auto (default: auto, bf16 for bf16 weights where the CPU has it)", "TYPE"),
+        END_OF_ENTRIES};
+    const GOptionEntry data[] = {
+        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, or 'demo'", "PATH"),
+        ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text)", "NAME"),
+        ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label)", "NAME"),
+        ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
+        END_OF_ENTRIES};
+    const GOptionEntry collect[] = {
+        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "place in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ... (default: mlp.hook_post)", "SITE"),
+        ENTRY("layers", 0, G_OPTION_ARG_FILENAME, &a->collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"),
+        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first; or tokens, one row per token (default: mean)", "KIND"),
+        ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
+        ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
+        END_OF_ENTRIES};
+    if (groups & GLINT_ARGS_MODEL)
+        g_option_group_add_entries(group, model);
+    if (groups & GLINT_ARGS_DATA)
+        g_option_group_add_entries(group, data);
+    if (groups & GLINT_ARGS_COLLECT)
+        g_option_group_add_entries(group, collect);
+}
+
+static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups groups)
+{
+    const GOptionEntry solve[] = {
+        ENTRY("alpha", 'a', G_OPTION_ARG_FILENAME, &a->solve.alpha, "penalty lambda on the correlation scale, 0 or more (default: chosen by --degree)", "L"),
+        ENTRY("degree", 0, G_OPTION_ARG_FILENAME, &a->solve.degree, "choose lambda so that a neuron has this many neighbours on average (default: 6)", "K"),
+        ENTRY("penalize-diagonal", 0, G_OPTION_ARG_NONE, &a->solve.penalize_diagonal, "penalise the diagonal too (default: off)", NULL),
+        ENTRY("no-scale", 0, G_OPTION_ARG_NONE, &a->solve.no_scale, "solve the matrix as it is, not as a correlation matrix (default: off)", NULL),
+        ENTRY("tol", 0, G_OPTION_ARG_FILENAME, &a->solve.tolerance, "relative duality gap to reach (default: 1e-7)", "T"),
+        ENTRY("max-iterations", 0, G_OPTION_ARG_INT, &a->solve.max_iterations, "sweeps of the solver (default: 0 = the solver's own)", "N"),
+        ENTRY("neurons", 0, G_OPTION_ARG_FILENAME, &a->solve.neurons, "N of largest variance, or all (default: all)", "N|all"),
+        ENTRY("dense", 0, G_OPTION_ARG_NONE, &a->solve.dense, "write covariance.npy and precision.npy beyond 4,096 neurons too (default: off)", NULL),
+        END_OF_ENTRIES};
+    const GOptionEntry out[] = {
+        ENTRY("out", 'o', G_OPTION_ARG_FILENAME, &a->common.out, "where results go; --output_dir is the same option", "PATH"),
+        {"output-dir", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &a->common.out, NULL, "PATH"},
+        END_OF_ENTRIES};
+    const GOptionEntry seed[] = {ENTRY("seed", 0, G_OPTION_ARG_INT64, &a->common.seed, "seed of every draw (default: 0)", "N"), END_OF_ENTRIES};
+    const GOptionEntry viz[] = {ENTRY("skip-viz", 0, G_OPTION_ARG_NONE, &a->skip_viz, "write no pictures (default: off)", NULL), END_OF_ENTRIES};
+    const GOptionEntry json[] = {ENTRY("json", 0, G_OPTION_ARG_NONE, &a->common.json, "print the result as JSON (default: off)", NULL), END_OF_ENTRIES};
+    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core there is)", "N"), END_OF_ENTRIES};
+    const GOptionEntry quiet[] = {ENTRY("quiet", 'q', G_OPTION_ARG_NONE, &a->common.quiet, "no progress and no talk, only warnings (default: off)", NULL), END_OF_ENTRIES};
+    if (groups & GLINT_ARGS_SOLVE)
+        g_option_group_add_entries(group, solve);
+    if (groups & GLINT_ARGS_OUT)
+        g_option_group_add_entries(group, out);
+    if (groups & GLINT_ARGS_SEED)
+        g_option_group_add_entries(group, seed);
+    if (groups & GLINT_ARGS_VIZ)
+        g_option_group_add_entries(group, viz);
+    if (groups & GLINT_ARGS_JSON)
+        g_option_group_add_entries(group, json);
+    if (groups & GLINT_ARGS_THREADS)
+        g_option_group_add_entries(group, threads);
+    g_option_group_add_entries(group, quiet);
+}
+
+static gboolean check_ranges(const GlintArgs *a, GError **error)
+{
+    const struct { const char *option; gint64 value; } counts[] = {
+        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size},
+        {"--threads", a->model.threads},        {"--max-iterations", a->solve.max_iterations}, {"--seed", a->common.seed}};
+    for (gsize i = 0; i < G_N_ELEMENTS(counts); i++)
+        if (counts[i].value < 0)
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s must not be negative", counts[i].option);
+    return TRUE;
+}
+
+gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionEntry *extra, const char *usage, const char *about,
+                          const char *example, int *argc, char ***argv, GError **error)
+{
+    g_autofree char *name = g_strdup_printf("glint %s", (*argv)[0]);
+    g_set_prgname(name);
+    g_autoptr(GOptionContext) context = g_option_context_new(usage);
+    g_autofree char *closing = g_strdup_printf("Example:\n  %s", example);
+    g_option_context_set_summary(context, about);
+    g_option_context_set_description(context, closing);
+    GOptionGroup *group = g_option_group_new("main", "", "", NULL, NULL);
+    add_input_options(group, self, groups);
+    if (extra)
+        g_option_group_add_entries(group, extra);
+    add_result_options(group, self, groups);
+    g_option_context_set_main_group(context, group);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    for (int i = 1; i < *argc; i++)
+        if ((*argv)[i][0] == '-' && (*argv)[i][1] != '\0' && strcmp((*argv)[i], "--") != 0)
+            return glint_fail(error, GLINT_ERROR_USAGE, "unknown option %s; see %s --help", (*argv)[i], name);
+    if (!check_ranges(self, error))
+        return FALSE;
+    glint_talk_set_quiet(self->common.quiet);
+    if (self->model.threads > 0)
+        omp_set_num_threads(self->model.threads);
+    return TRUE;
+}
+
+gboolean glint_args_real(const char *option, const char *text, double low, double high, double *value, GError **error)
+{
+    char *end = NULL;
+    errno = 0;
+    double x = g_ascii_strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(x) || errno == ERANGE)
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s needs a number, not '%s'", option, text);
+    if (x < low || x > high)
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s is %s; it must lie between %g and %g", option, text, low, high);
+    *value = x;
+    return TRUE;
+}
+
+gboolean glint_args_require(const char *option, const char *value, GError **error)
+{
+    if (value)
+        return TRUE;
+    return glint_fail(error, GLINT_ERROR_USAGE, "%s is missing; see %s --help", option, g_get_prgname());
+}
+
+gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GError **error)
+{
+    static const struct { const char *name; GlintComputeType type; } types[] = {
+        {"auto", GLINT_DTYPE_AUTO},    {"f32", GLINT_DTYPE_F32},   {"float32", GLINT_DTYPE_F32},
+        {"bf16", GLINT_DTYPE_BF16},    {"bfloat16", GLINT_DTYPE_BF16}};
+    *dtype = GLINT_DTYPE_AUTO;
+    for (gsize i = 0; text && i < G_N_ELEMENTS(types); i++)
+        if (strcmp(text, types[i].name) == 0) {
+            *dtype = types[i].type;
+            return TRUE;
+        }
+    return text == NULL || glint_fail(error, GLINT_ERROR_USAGE, "--dtype must be f32, bf16 or auto, not '%s'", text);
+}

@@ -1,0 +1,70 @@
+/* Options that several commands share, as data: each struct has its GOption entries, so a name, its help text and its
+ * default stand in one place. Strings are taken as raw bytes (G_OPTION_ARG_FILENAME): text and paths need no locale. */
+#pragma once
+#include "collect/collect.h"
+#include "ggm/ggm.h"
+#include "model/model.h"
+#include "text/dataset.h"
+#include <glib.h>
+
+typedef struct {
+    char *model, *dtype;
+    int threads;
+} GlintModelArgs;
+
+typedef struct {
+    char *dataset, *text_column, *label_column;
+    int max_samples;
+} GlintDataArgs;
+
+typedef struct {
+    char *site, *layers, *pool;
+    int max_tokens, batch_size;
+} GlintCollectArgs;
+
+typedef struct {
+    char *alpha, *degree, *tolerance, *neurons;
+    int max_iterations;
+    gboolean penalize_diagonal, dense, no_scale;
+} GlintSolveArgs;
+
+typedef struct {
+    char *out;
+    gint64 seed;
+    gboolean quiet, json;
+} GlintCommonArgs;
+
+typedef struct {
+    GlintModelArgs model;
+    GlintDataArgs data;
+    GlintCollectArgs collect;
+    GlintSolveArgs solve;
+    GlintCommonArgs common;
+    gboolean skip_viz;
+} GlintArgs;
+
+typedef enum {
+    GLINT_ARGS_MODEL = 1 << 0,
+    GLINT_ARGS_DATA = 1 << 1,
+    GLINT_ARGS_COLLECT = 1 << 2,
+    GLINT_ARGS_SOLVE = 1 << 3,
+    GLINT_ARGS_OUT = 1 << 4,
+    GLINT_ARGS_SEED = 1 << 5,
+    GLINT_ARGS_VIZ = 1 << 6,
+    GLINT_ARGS_JSON = 1 << 7,
+    GLINT_ARGS_THREADS = 1 << 8,
+} GlintArgGroups;
+
+void glint_args_init(GlintArgs *self);
+void glint_args_clear(GlintArgs *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(GlintArgs, glint_args_clear)
+
+/* Parses argv with the groups named and the command's own `extra` entries (may be NULL). `usage` is what stands behind the
+ * command's name, `example` a command line. What is left are positional arguments, counted in *argc. */
+gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionEntry *extra, const char *usage, const char *about,
+                          const char *example, int *argc, char ***argv, GError **error);
+
+/* Strict readers of option values; the messages name the option. */
+gboolean glint_args_real(const char *option, const char *text, double low, double high, double *value, GError **error);
+gboolean glint_args_require(const char *option, const char *value, GError **error);
+gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GError **error);
