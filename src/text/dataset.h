@@ -1,10 +1,12 @@
 /* Labelled text. A dataset is read whole (texts are small beside activations), classes sorted by name, texts in an order
- * that depends on the content only, never on the file system. What is skipped is counted. */
+ * that depends on the content only, never on the file system: those of a folder or archive by id (bytewise), those of a
+ * file as they stand there. What is skipped is counted, each record once: malformed, else unlabelled, else empty.
+ * Texts are kept as they are, but for line ends at the end of a .txt file. */
 #pragma once
 #include <glib.h>
 
 typedef struct {
-    char *id;      /* file name, or "line 12", or the record's own id */
+    char *id;      /* path below the data set ("train/pos/0_9.txt"), or the record's own id, or "line 12" */
     char *text;    /* valid UTF-8, not empty */
     int label;     /* index into classes */
 } GlintText;
