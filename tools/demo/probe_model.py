@@ -9,7 +9,7 @@ import json
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -36,7 +36,7 @@ def pooled_neurons(model, tok, texts, batch=32):
 
 
 def accuracy(x, y, train):
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+    probe = make_pipeline(StandardScaler(), RidgeClassifier(alpha=100.0))      # closed form: seconds, not minutes
     return probe.fit(x[train], y[train]).score(x[~train], y[~train])
 
 
@@ -63,12 +63,14 @@ def main():
 
     # The model's own verdict: which of the two words it finds likelier after the text.
     words = [tok.encode(f"Verdict: {w}", add_special_tokens=False)[-1] for w in ("negative", "positive")]
-    right = 0
-    for text, positive in list(zip(texts, label))[:500]:
-        ids = torch.tensor([tok.encode(text + "\nVerdict:")])
+    right, batch = 0, 25
+    for i in range(0, 500, batch):
+        enc = tok([t + "\nVerdict:" for t in texts[i:i + batch]], return_tensors="pt", padding=True, padding_side="right")
+        last = enc["attention_mask"].sum(1) - 1
         with torch.no_grad():
-            last = model(ids).logits[0, -1]
-        right += (last[words[1]] > last[words[0]]).item() == positive
+            logits = model(input_ids=enc["input_ids"], attention_mask=enc["attention_mask"]).logits
+        logits = logits[torch.arange(batch), last]
+        right += ((logits[:, words[1]] > logits[:, words[0]]).numpy() == label[i:i + batch]).sum()
     print(f"VERDICT right on {right / 5:.1f}% of the first 500 reviews")
 
     x = pooled_neurons(model, tok, texts)

@@ -17,8 +17,8 @@ import os
 import sys
 
 # Keep freed memory in the process: page faults on the logits took a third of a step.
-if os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "8589934592") and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-    os.environ["MALLOC_MMAP_THRESHOLD_"] = "8589934592"
+if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+    os.environ.update(MALLOC_MMAP_THRESHOLD_="8589934592", MALLOC_TRIM_THRESHOLD_="8589934592")
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 import argparse
@@ -148,6 +148,7 @@ def save(model, tokenizer_path, folder):
     path = os.path.join(new, "config.json")
     with open(path, encoding="utf-8") as f:
         config = json.load(f)
+    config.pop("_sliding_window_pattern", None)            # private to transformers, and not what layer_types say
     config.update(rope_theta=1000000.0, rope_local_base_freq=10000.0, rope_scaling=None, sliding_window_pattern=3,
                   torch_dtype="bfloat16")
     write_json(path, dict(sorted(config.items())))
