@@ -22,5 +22,13 @@ enum { GLINT_EXIT_OK = 0, GLINT_EXIT_FAILED = 1, GLINT_EXIT_USAGE = 2, GLINT_EXI
 /* Exit code for an error of any domain (G_OPTION_ERROR counts as usage). */
 int glint_exit_code(const GError *error);
 
-/* Shorthand: sets *error in GLINT_ERROR with a printf message, returns FALSE. */
+/* Shorthand: sets *error in GLINT_ERROR with a printf message, returns FALSE. Control characters and invalid UTF-8 that
+ * names out of files may carry are made printable, and very long messages are cut, so the message is safe to print. */
 gboolean glint_fail(GError **error, GlintErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* The same for a failed system call: GLINT_ERROR_IO, the message followed by the reason and, where one is known, the cure:
+ * "cannot write 'a.npy': No space left on device; free some space or choose another --out". */
+gboolean glint_fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* A copy of `text` fit for a terminal (see glint_fail); newlines and tabs stay. */
+char *glint_printable(const char *text);

@@ -5,7 +5,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* A file under construction: write to the stream, then commit; freeing without commit removes it. */
+/* A file under construction: write to the stream, then commit; freeing without commit removes it. A symbolic link is
+ * followed; a device or pipe (/dev/stdout) is written directly, for there is nothing to rename. */
 typedef struct GlintFile GlintFile;
 GlintFile *glint_file_new(const char *path, GError **error); /* creates parent folders */
 FILE *glint_file_stream(GlintFile *self);
@@ -14,11 +15,15 @@ void glint_file_free(GlintFile *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintFile, glint_file_free)
 
 /* Runs `path` through a temporary name for libraries that insist on writing files themselves:
- * glint_temp_name() gives the name to write to, glint_temp_commit() syncs and renames it (and frees it). */
+ * glint_temp_name() gives the name to write to, glint_temp_commit() syncs and renames it; when writing fails, glint_temp_discard() removes it.
+ * Both free the name. The name keeps the extension of `path`. */
 char *glint_temp_name(const char *path, GError **error);
 gboolean glint_temp_commit(char *temp_name, const char *path, GError **error);
+void glint_temp_discard(char *temp_name, const char *path);
 
-/* A folder under construction: fill glint_folder_path(), then commit swaps it into place (replacing an older one). */
+/* A folder under construction: fill glint_folder_path(), then commit swaps it into place. An older folder of that name
+ * is replaced and everything in it deleted, but only when it is empty or glint made it (commit leaves a file ".glint" in each
+ * folder to tell): new and commit refuse anything else, so that `--out .` cannot cost anybody his files. */
 typedef struct GlintFolder GlintFolder;
 GlintFolder *glint_folder_new(const char *path, GError **error);
 const char *glint_folder_path(const GlintFolder *self);
@@ -27,11 +32,17 @@ void glint_folder_free(GlintFolder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintFolder, glint_folder_free)
 
 gboolean glint_mkdir(const char *path, GError **error); /* with parents */
+gboolean glint_remove_tree(const char *path, GError **error); /* a file or folder with all in it; absent is fine */
 
-/* JSON through jansson. Reading names file, line and column on errors. Getters return `fallback` when the key is absent
+/* The file's bytes, mapped read-only; refuses folders and empty files by name. Free with g_mapped_file_unref. */
+GMappedFile *glint_map_file(const char *path, GError **error);
+
+/* JSON through jansson. Reading names file, line and column on errors and refuses duplicate keys. A document holding an
+ * integer beyond 64 bits (Hugging Face's model_max_length) is read with all its numbers as reals; glint_json_int() takes
+ * reals of integer value, so code that uses the getters sees no difference. Getters return `fallback` when the key is absent
  * or null, and set *error (if not already set) when it has the wrong type: check once after a series. */
 json_t *glint_json_read(const char *path, GError **error);
-gboolean glint_json_write(const char *path, const json_t *value, GError **error); /* indented, sorted as inserted */
+gboolean glint_json_write(const char *path, const json_t *value, GError **error); /* indented, in order of insertion; reals in the fewest digits that read back the same */
 gint64 glint_json_int(const json_t *object, const char *key, gint64 fallback, GError **error);
 double glint_json_real(const json_t *object, const char *key, double fallback, GError **error);
 gboolean glint_json_bool(const json_t *object, const char *key, gboolean fallback, GError **error);
@@ -45,5 +56,6 @@ void glint_csv_field(FILE *out, const char *text);
 char *glint_sha256_file(const char *path, GError **error);
 char *glint_sha256_bytes(const void *bytes, gsize length);
 
-/* Provenance for run.json: glint's version, command line, host, CPU, threads, library versions, UTC time of start. */
+/* Provenance for run.json: glint's version, command line, host, CPU, processors, memory, versions of base's libraries, UTC
+ * time of the call. Stages above add theirs (BLAS, oneDNN, igraph). */
 json_t *glint_provenance(int argc, char **argv);

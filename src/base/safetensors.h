@@ -28,13 +28,16 @@ const GlintTensor *glint_safetensors_find(const GlintSafetensors *self, const ch
 const char *glint_safetensors_metadata(const GlintSafetensors *self, const char *key);        /* NULL if absent */
 
 const char *glint_tensor_type_name(GlintTensorType type);
-/* Converts F64/F32/F16/BF16 elements [first, first+n) to float or double. */
+/* Converts elements [first, first+n) to float or double: F64, F32, F16, BF16 and the integer types; OTHER gives NaN. */
 void glint_tensor_to_f32(const GlintTensor *tensor, gsize first, gsize n, float *out);
 void glint_tensor_to_f64(const GlintTensor *tensor, gsize first, gsize n, double *out);
 
-/* Writing: add tensors (data borrowed until close), then close writes atomically. */
+/* Writing: add tensors (data borrowed until close), then close writes atomically. Tensors of wider elements come first in
+ * the file, which keeps all of them aligned, else in order of addition. A bad name or type is reported by close. */
 typedef struct GlintSafetensorsWriter GlintSafetensorsWriter;
 GlintSafetensorsWriter *glint_safetensors_writer_new(const char *path);
 void glint_safetensors_writer_metadata(GlintSafetensorsWriter *self, const char *key, const char *value);
 void glint_safetensors_writer_add(GlintSafetensorsWriter *self, const char *name, GlintTensorType type, int n_dims, const gsize *shape, const void *data);
 gboolean glint_safetensors_writer_close(GlintSafetensorsWriter *self, GError **error); /* frees self in every case */
+void glint_safetensors_writer_free(GlintSafetensorsWriter *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSafetensorsWriter, glint_safetensors_writer_free)

@@ -1,6 +1,7 @@
 /* Talk goes to stderr, data to stdout. Warnings are also remembered, so that run.json can list them.
  * One progress bar at a time: redrawn in place on a terminal, a plain line every 10 s otherwise; nothing in the first
- * 2 s. NO_COLOR and --quiet are honoured. */
+ * 2 s. NO_COLOR and --quiet are honoured; --quiet silences talk and bars, warnings still print. All may be called from any
+ * thread. */
 #pragma once
 #include <glib.h>
 
@@ -10,12 +11,13 @@ void glint_warn(const char *format, ...) G_GNUC_PRINTF(1, 2); /* "warning: ..." 
 char **glint_warnings(void);                                  /* NULL-terminated copy; free with g_strfreev */
 
 typedef struct GlintProgress GlintProgress;
-GlintProgress *glint_progress_new(const char *title, double total, const char *unit); /* total 0 = unknown */
+GlintProgress *glint_progress_new(const char *title, double total, const char *unit); /* total 0 = unknown; silent while another bar lives */
 void glint_progress_update(GlintProgress *self, double done, const char *note);       /* note may be NULL */
 void glint_progress_free(GlintProgress *self);                                        /* clears the bar; NULL ok */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintProgress, glint_progress_free)
 
-/* SIGINT and SIGTERM set a flag that long loops ask for; a second signal ends the program at once. */
+/* SIGINT and SIGTERM set a flag that long loops ask for; a second signal ends the program at once.
+ * Installing also ignores SIGXFSZ, so that a file size limit is an error with a name and not a death. */
 void glint_interrupt_install(void);
 gboolean glint_interrupted(void);
 gboolean glint_check_interrupt(GError **error); /* FALSE and GLINT_ERROR_INTERRUPTED when the flag is set */
