@@ -3,9 +3,9 @@
  * BLAS, and merged with Chan's formula (Chan, Golub & LeVeque 1983): accurate for any offset, and the same bits at any
  * number of threads, because tiles and their order do not depend on it. Memory: p^2 + block*p doubles.
  *
- * Which bits come out depends on the order of the rows, never on how they were split over calls of add, nor on saves,
- * loads and reads (mean, m2) in between, with one exception: flush, mean, m2, covariance and merge close the block under
- * way, so rows added afterwards start a new one. Rows must be finite: callers check, for only they know whose they are. */
+ * Which bits come out depends on the order of the rows, not on how they were split over calls of add, nor on saves and
+ * loads in between. flush, mean, m2, covariance and merge close the block under way: rows added afterwards start a new one.
+ * Rows must be finite: callers check, for only they know whose they are. Use from one thread (the work inside is shared out). */
 #pragma once
 #include <glib.h>
 
