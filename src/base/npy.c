@@ -28,7 +28,7 @@ void glint_array_free(GlintArray *self)
 
 /* ---- conversion ----------------------------------------------------------------------------------------------------- */
 
-/* Integers travel as gint64 plus, for uint64, the check that they fit. */
+/* Integers travel as gint64 plus, for uint64, the check that they fit; a uint64 on its way to a real travels as one. */
 typedef union {
     double reals[PIECE];
     gint64 integers[PIECE];
@@ -60,7 +60,7 @@ static void decode_reals(const NpyHeader *header, const guint8 *raw, gsize n, do
     switch (header->item_bytes) {
     case 2: LOAD(guint16, GUINT16_SWAP_LE_BE, out[i] = half_to_double(x));
     case 4: LOAD(guint32, GUINT32_SWAP_LE_BE, float f; memcpy(&f, &x, 4); out[i] = (double)f);
-    case 8: LOAD(guint64, GUINT64_SWAP_LE_BE, memcpy(&out[i], &x, 8));
+    case 8: LOAD(guint64, GUINT64_SWAP_LE_BE, if (header->kind == 'u') out[i] = (double)x; else memcpy(&out[i], &x, 8));
     default: g_assert_not_reached();
     }
 }
@@ -167,17 +167,19 @@ gboolean npy_convert(const NpyHeader *header, const void *bytes, GlintArray *arr
     }
     Walk walk = walk_start(header);
     gboolean scatter = header->fortran && header->n_dims > 1, fits = TRUE;
+    gboolean to_real = array->dtype == GLINT_F64 || array->dtype == GLINT_F32;
+    gboolean as_real = header->kind == 'f' || (to_real && header->kind == 'u' && header->item_bytes == 8); /* beyond int64 */
     Piece piece;
     for (gsize done = 0; done < header->n; done += PIECE) {
         gsize n = MIN((gsize)PIECE, header->n - done);
         const guint8 *from = raw + done * header->item_bytes;
-        if (header->kind == 'f')
+        if (as_real)
             decode_reals(header, from, n, piece.reals);
         else
             fits = decode_integers(header, from, n, piece.integers) && fits;
         for (gsize i = 0; i < n; i++) {
             gsize at = scatter ? walk.at : done + i;
-            if (header->kind == 'f')
+            if (as_real)
                 store_real(array, at, piece.reals[i]);
             else
                 fits = store_integer(array, at, piece.integers[i]) && fits;

@@ -1,7 +1,15 @@
 /* Run-time dispatch for hot loops: GLINT_CLONES before a function compiles it for several x86-64 levels and lets the
- * loader pick (GCC and clang ifunc clones); elsewhere it does nothing. Keep such functions leaf-like and plain C. */
+ * loader pick (GCC and clang ifunc clones); elsewhere it does nothing. Keep such functions leaf-like and plain C. The
+ * sanitizers are left out because their runtime is not yet up when the loader calls the resolvers. */
 #pragma once
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && defined(__has_attribute)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GLINT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define GLINT_SANITIZED 1
+#endif
+#endif
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(GLINT_SANITIZED) && defined(__has_attribute)
 #if __has_attribute(target_clones)
 #define GLINT_CLONES __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
 #endif
