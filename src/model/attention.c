@@ -1,0 +1,199 @@
+/* Causal attention, blocked over keys with a running softmax (Milakov & Gimelshein 2018; Dao et al. 2022), f32.
+ *
+ * A task is (sequence, head, GLI_BLOCK queries): it walks the key blocks from the first the window lets it see up to the
+ * diagonal. Blocks begin at fixed positions of the sequence and rows do not mix, so the bits of a result depend neither on
+ * the rest of the batch nor on the number of threads. Both inner products are one micro-kernel: 8 rows times 16 lanes. */
+#include "model/attention.h"
+#include "base/simd.h"
+#include "model/fastmath.h"
+#include <omp.h>
+#include <string.h>
+
+/* 16 floats as the compiler's own vector type: one AVX-512 register, two of AVX, four of SSE or NEON. */
+typedef float Lanes __attribute__((vector_size(GLI_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+enum { ROWS = 8 };
+
+/* Scores below this count as masked; exp of it is 0, and it is finite so that differences stay defined. */
+static const float MASKED = -1e30f;
+
+gsize gli_store_key_floats(const GliArch *arch, gsize n_blocks) { return n_blocks * arch->n_kv_heads * arch->head_size * GLI_BLOCK; }
+gsize gli_store_value_floats(const GliArch *arch, gsize n_blocks) { return n_blocks * arch->n_kv_heads * GLI_BLOCK * gli_padded_head(arch->head_size); }
+
+/* queries [64, D], scores [64, 64], sums [64, padded D], running maximum and denominator [64] */
+gsize gli_attention_scratch_floats(const GliArch *arch)
+{
+    return GLI_BLOCK * (arch->head_size + GLI_BLOCK + gli_padded_head(arch->head_size) + 2 + GLI_LANES);
+}
+
+/* C [8, 16] (+)= A [8, n] B [n, 16]. */
+static inline void tile(gsize n, const float *a, gsize a_stride, const float *b, gsize b_stride, gboolean add, float *c, gsize c_stride)
+{
+    Lanes sum[ROWS];
+    for (int r = 0; r < ROWS; r++)
+        sum[r] = add ? *(const Lanes *)(c + (gsize)r * c_stride) : (Lanes){0};
+    for (gsize k = 0; k < n; k++) {
+        const Lanes row = *(const Lanes *)(b + k * b_stride);
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; r++)
+            sum[r] += a[(gsize)r * a_stride + k] * row;
+    }
+    for (int r = 0; r < ROWS; r++)
+        *(Lanes *)(c + (gsize)r * c_stride) = sum[r];
+}
+
+/* C [rows, columns] (+)= A [rows, n] B [n, columns]; rows a multiple of 8, columns of 16. */
+GLINT_CLONES static void product(gsize rows, gsize columns, gsize n, const float *a, gsize a_stride, const float *b, gsize b_stride,
+                                 gboolean add, float *c, gsize c_stride)
+{
+    for (gsize r = 0; r < rows; r += ROWS)
+        for (gsize j = 0; j < columns; j += GLI_LANES)
+            tile(n, a + r * a_stride, a_stride, b + j, b_stride, add, c + r * c_stride + j, c_stride);
+}
+
+/* One block's scores into weights: scale, cap, mask to keys [first, last], running maximum and denominator; returns the
+ * factor by which what was summed before must shrink. */
+GLINT_CLONES static float soften(float *score, float scale, float cap, gint64 first, gint64 last, float *maximum, float *denominator)
+{
+    float top = *maximum, sum = 0;
+#pragma omp simd
+    for (int j = 0; j < GLI_BLOCK; j++)
+        score[j] *= scale;
+    if (cap > 0)
+#pragma omp simd
+        for (int j = 0; j < GLI_BLOCK; j++)
+            score[j] = cap * gli_tanh(score[j] / cap);
+    for (int j = 0; j < GLI_BLOCK && j < first; j++)
+        score[j] = MASKED;
+    for (gint64 j = last < 0 ? 0 : last + 1; j < GLI_BLOCK; j++)
+        score[j] = MASKED;
+#pragma omp simd reduction(max : top)
+    for (int j = 0; j < GLI_BLOCK; j++)
+        top = score[j] > top ? score[j] : top;
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < GLI_BLOCK; j++) {
+        score[j] = gli_exp(score[j] - top);
+        sum += score[j];
+    }
+    const float shrink = gli_exp(*maximum - top);
+    *denominator = *denominator * shrink + sum;
+    *maximum = top;
+    return shrink;
+}
+
+GLINT_CLONES static void scale_run(float *x, float factor, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+/* GLI_BLOCK queries of one head, positions [first, first + count) of the sequence. */
+static void run_task(const GliAttention *self, const GliSpan *span, gsize head, gsize first, gsize count, const float *qkv, float *z, float *scratch)
+{
+    const GliArch *arch = self->arch;
+    const gsize D = arch->head_size, P = gli_padded_head(D), width = gli_arch_qkv_width(arch), rows = (count + ROWS - 1) / ROWS * ROWS;
+    const gsize kv = head / (arch->n_heads / arch->n_kv_heads), window = self->layer->window;
+    float *query = scratch, *score = query + GLI_BLOCK * D, *sum = score + GLI_BLOCK * GLI_BLOCK, *maximum = sum + GLI_BLOCK * P, *denominator = maximum + GLI_BLOCK;
+    const gsize first_row = span->first_row + first - span->past;
+    for (gsize r = 0; r < count; r++)
+        memcpy(query + r * D, qkv + (first_row + r) * width + head * D, D * sizeof *query);
+    memset(query + count * D, 0, (rows - count) * D * sizeof *query);
+    memset(sum, 0, rows * P * sizeof *sum);
+    for (gsize r = 0; r < rows; r++) {
+        maximum[r] = MASKED;
+        denominator[r] = 0;
+    }
+    const gsize begin = window && first + 1 > window ? (first + 1 - window) / GLI_BLOCK : 0, end = (first + count - 1) / GLI_BLOCK;
+    for (gsize block = begin; block <= end; block++) {
+        const gsize at = (span->first_block + block) * arch->n_kv_heads + kv, start = block * GLI_BLOCK;
+        const gsize visible = MIN((gsize)GLI_BLOCK, first + count - start);
+        product(rows, GLI_BLOCK, D, query, D, self->store.keys + at * D * GLI_BLOCK, GLI_BLOCK, FALSE, score, GLI_BLOCK);
+        for (gsize r = 0; r < count; r++) {
+            const gint64 position = (gint64)(first + r);
+            const gint64 oldest = window ? position - (gint64)window + 1 - (gint64)start : 0;
+            const float shrink = soften(score + r * GLI_BLOCK, (float)self->layer->scale, (float)arch->attn_softcap, oldest,
+                                        position - (gint64)start, &maximum[r], &denominator[r]);
+            if (shrink != 1.0f)
+                scale_run(sum + r * P, shrink, P);
+        }
+        product(rows, P, visible, score, GLI_BLOCK, self->store.values + at * GLI_BLOCK * P, P, TRUE, sum, P);
+    }
+    for (gsize r = 0; r < count; r++) {
+        scale_run(sum + r * P, 1.0f / denominator[r], D);
+        memcpy(z + (first_row + r) * arch->n_heads * D + head * D, sum + r * P, D * sizeof *z);
+    }
+}
+
+/* Calls are flattened into (span, block of new positions), the unit both passes below hand to threads. */
+typedef struct { const GliSpan *span; gsize first, count; } Piece;
+
+static Piece *cut(const GliAttention *self, gsize *n)
+{
+    gsize total = 0;
+    for (gsize s = 0; s < self->n_spans; s++)
+        total += (self->spans[s].past + self->spans[s].n_rows - 1) / GLI_BLOCK - self->spans[s].past / GLI_BLOCK + 1;
+    Piece *pieces = g_new(Piece, total);
+    *n = 0;
+    for (gsize s = 0; s < self->n_spans; s++) {
+        const GliSpan *span = &self->spans[s];
+        const gsize end = span->past + span->n_rows;
+        for (gsize first = span->past; first < end;) { /* pieces end where blocks end */
+            const gsize count = MIN(GLI_BLOCK - first % GLI_BLOCK, end - first);
+            pieces[(*n)++] = (Piece){span, first, count};
+            first += count;
+        }
+    }
+    return pieces;
+}
+
+static void turn(const GliAttention *self, const GliNorm *norm, gsize position, float *head)
+{
+    const gsize rotary = self->arch->rope[self->layer->rope].rotary, half = rotary / 2;
+    if (norm)
+        gli_norm_row(norm, head, self->arch->head_size, head);
+    if (self->cosine)
+        gli_rope_row(head, self->cosine + position * half, self->sine + position * half, rotary);
+}
+
+static void store_piece(const GliAttention *self, const Piece *piece, float *qkv)
+{
+    const GliArch *arch = self->arch;
+    const gsize D = arch->head_size, P = gli_padded_head(D), width = gli_arch_qkv_width(arch), K = arch->n_kv_heads;
+    for (gsize p = piece->first; p < piece->first + piece->count; p++) {
+        float *row = qkv + (piece->span->first_row + p - piece->span->past) * width;
+        for (gsize head = 0; head < arch->n_heads; head++)
+            turn(self, self->q_norm, p, row + head * D);
+        for (gsize head = 0; head < K; head++) {
+            const gsize at = (piece->span->first_block + p / GLI_BLOCK) * K + head, lane = p % GLI_BLOCK;
+            float *key = row + (arch->n_heads + head) * D, *to = self->store.keys + at * D * GLI_BLOCK + lane;
+            turn(self, self->k_norm, p, key);
+            for (gsize d = 0; d < D; d++)
+                to[d * GLI_BLOCK] = key[d];
+            float *value = self->store.values + (at * GLI_BLOCK + lane) * P;
+            memcpy(value, row + (arch->n_heads + K + head) * D, D * sizeof *value);
+            memset(value + D, 0, (P - D) * sizeof *value);
+        }
+    }
+}
+
+void gli_attention_store(const GliAttention *self, float *qkv)
+{
+    gsize n;
+    g_autofree Piece *pieces = cut(self, &n);
+#pragma omp parallel for schedule(dynamic) num_threads(self->threads)
+    for (gsize i = 0; i < n; i++)
+        store_piece(self, &pieces[i], qkv);
+}
+
+void gli_attention_run(const GliAttention *self, const float *qkv, float *z)
+{
+    gsize n;
+    g_autofree Piece *pieces = cut(self, &n);
+    const gsize heads = self->arch->n_heads, floats = gli_attention_scratch_floats(self->arch);
+#pragma omp parallel for schedule(dynamic) num_threads(self->threads)
+    for (gsize i = 0; i < n * heads; i++) {
+        const Piece *piece = &pieces[n - 1 - i / heads]; /* late pieces see the most keys: hand them out first */
+        run_task(self, piece->span, i % heads, piece->first, piece->count, qkv, z, self->scratch + (gsize)omp_get_thread_num() * floats);
+    }
+}

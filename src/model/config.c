@@ -1,0 +1,205 @@
+/* config.json of a Hugging Face folder: typed getters, refusals, rotary parameters. See config.h. */
+#include "model/config.h"
+#include "base/error.h"
+#include "base/files.h"
+#include <math.h>
+#include <string.h>
+
+/* Larger counts are damage, not models; the bound also keeps every product of two counts inside 64 bits. */
+#define LARGEST_COUNT (1u << 28)
+
+GliConfig *gli_config_read(const char *path, GError **error)
+{
+    g_autoptr(json_t) root = glint_json_read(path, error);
+    if (!root)
+        return NULL;
+    if (!json_is_object(root)) {
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: expected a JSON object", path);
+        return NULL;
+    }
+    const json_t *text = json_object_get(root, "text_config");
+    const char *type = json_string_value(json_object_get(root, "model_type"));
+    if (!type) {
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: no \"model_type\"; is this the config.json of a language model?", path);
+        return NULL;
+    }
+    GliConfig *self = g_new0(GliConfig, 1);
+    self->path = g_strdup(path);
+    self->model_type = type;
+    self->text = json_is_object(text) ? text : root;
+    self->root = g_steal_pointer(&root);
+    return self;
+}
+
+void gli_config_free(GliConfig *self)
+{
+    if (!self)
+        return;
+    g_free(self->path);
+    json_decref(self->root);
+    g_free(self);
+}
+
+/* The value of a key, NULL when absent or null. The wrapper's own keys (tie_word_embeddings) serve where the text part is silent. */
+static const json_t *value_of(const GliConfig *self, const char *key)
+{
+    const json_t *value = json_object_get(self->text, key);
+    if (!value && self->text != self->root)
+        value = json_object_get(self->root, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+gboolean gli_config_has(const GliConfig *self, const char *key) { return value_of(self, key) != NULL; }
+
+static void wrong(const GliConfig *self, const char *key, const char *expected, GError **error)
+{
+    if (error && !*error)
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: \"%s\" should be %s", self->path, key, expected);
+}
+
+gsize gli_config_size(const GliConfig *self, const char *key, gsize fallback, GError **error)
+{
+    const json_t *value = value_of(self, key);
+    if (!value) {
+        if (fallback != GLI_REQUIRED)
+            return fallback;
+        if (error && !*error)
+            glint_fail(error, GLINT_ERROR_FORMAT, "%s: \"%s\" is missing", self->path, key);
+        return 1;
+    }
+    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > LARGEST_COUNT) {
+        wrong(self, key, "a positive integer", error);
+        return 1;
+    }
+    return (gsize)json_integer_value(value);
+}
+
+double gli_config_real(const GliConfig *self, const char *key, double fallback, GError **error)
+{
+    const json_t *value = value_of(self, key);
+    if (!value)
+        return fallback;
+    if (!json_is_number(value) || !isfinite(json_number_value(value))) {
+        wrong(self, key, "a number", error);
+        return fallback;
+    }
+    return json_number_value(value);
+}
+
+gboolean gli_config_bool(const GliConfig *self, const char *key, gboolean fallback, GError **error)
+{
+    const json_t *value = value_of(self, key);
+    if (!value)
+        return fallback;
+    if (!json_is_boolean(value))
+        wrong(self, key, "true or false", error);
+    return json_is_true(value);
+}
+
+const char *gli_config_string(const GliConfig *self, const char *key, const char *fallback, GError **error)
+{
+    const json_t *value = value_of(self, key);
+    if (!value)
+        return fallback;
+    if (!json_is_string(value)) {
+        wrong(self, key, "a string", error);
+        return fallback;
+    }
+    return json_string_value(value);
+}
+
+static gboolean says_nothing(const json_t *value)
+{
+    return !value || json_is_false(value) || (json_is_number(value) && json_number_value(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0) || (json_is_object(value) && json_object_size(value) == 0) ||
+           (json_is_string(value) && !*json_string_value(value));
+}
+
+gboolean gli_config_refuse(const GliConfig *self, const char *const *keys, GError **error)
+{
+    for (; *keys; keys++)
+        if (!says_nothing(value_of(self, *keys)))
+            return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: \"%s\" is set, which changes the computation in a way glint does not know",
+                              self->path, *keys);
+    return TRUE;
+}
+
+/* Reads kind and parameters from one rope object, which is `rope_scaling` (v4) or `rope_parameters` (v5). */
+static void read_scaling(const GliConfig *self, const json_t *object, GliRope *rope, GError **error)
+{
+    const json_t *type = json_object_get(object, "rope_type");
+    if (!type)
+        type = json_object_get(object, "type");
+    const char *name = type ? json_string_value(type) : "default";
+    if (!name) {
+        wrong(self, "rope_type", "a string", error);
+        return;
+    }
+    const GliConfig inner = {.path = self->path, .root = (json_t *)object, .text = object};
+    if (strcmp(name, "linear") == 0) {
+        rope->kind = GLI_ROPE_LINEAR;
+        rope->factor = gli_config_real(&inner, "factor", 0, error);
+    } else if (strcmp(name, "llama3") == 0) {
+        rope->kind = GLI_ROPE_LLAMA3;
+        rope->factor = gli_config_real(&inner, "factor", 0, error);
+        rope->low = gli_config_real(&inner, "low_freq_factor", 0, error);
+        rope->high = gli_config_real(&inner, "high_freq_factor", 0, error);
+        rope->original = gli_config_real(&inner, "original_max_position_embeddings", 0, error);
+        if (!(rope->low > 0 && rope->high > rope->low && rope->original > 0))
+            wrong(self, "rope llama3", "given with 0 < low_freq_factor < high_freq_factor and original_max_position_embeddings", error);
+    } else if (strcmp(name, "default") != 0) {
+        if (error && !*error)
+            glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: rotary scaling \"%s\" is not supported (glint knows default, linear and llama3)",
+                       self->path, name);
+        return;
+    }
+    if (rope->kind != GLI_ROPE_PLAIN && !(rope->factor > 0))
+        wrong(self, "factor", "a positive number in the rotary scaling", error);
+}
+
+gboolean gli_config_rope(const GliConfig *self, const char *layer_type, const char *theta_key, double default_theta, gboolean scaled,
+                         gsize head_size, GliRope *rope, GError **error)
+{
+    GError *problem = NULL;
+    *rope = (GliRope){.kind = GLI_ROPE_PLAIN};
+    const json_t *parameters = value_of(self, "rope_parameters"), *part = layer_type ? json_object_get(parameters, layer_type) : NULL;
+    if (json_is_object(part))
+        parameters = part;
+    double partial = gli_config_real(self, "partial_rotary_factor", 1, &problem);
+    rope->theta = gli_config_real(self, theta_key, default_theta, &problem);
+    if (parameters) { /* transformers 5 */
+        const GliConfig inner = {.path = self->path, .root = (json_t *)parameters, .text = parameters};
+        rope->theta = gli_config_real(&inner, "rope_theta", rope->theta, &problem);
+        partial = gli_config_real(&inner, "partial_rotary_factor", partial, &problem);
+        read_scaling(self, parameters, rope, &problem);
+    } else if (scaled && gli_config_has(self, "rope_scaling"))
+        read_scaling(self, value_of(self, "rope_scaling"), rope, &problem);
+    if (!problem && !(rope->theta > 0))
+        wrong(self, theta_key, "a positive number", &problem);
+    if (!problem && !(partial > 0 && partial <= 1))
+        wrong(self, "partial_rotary_factor", "in (0, 1]", &problem);
+    rope->rotary = problem ? 0 : (gsize)((double)head_size * partial);
+    if (!problem && (rope->rotary < 2 || rope->rotary % 2))
+        glint_fail(&problem, GLINT_ERROR_FORMAT, "%s: %zu rotary dimensions; expected an even number", self->path, rope->rotary);
+    if (!problem)
+        return TRUE;
+    g_propagate_error(error, problem);
+    return FALSE;
+}
+
+gboolean gli_config_layer_types(const GliConfig *self, gsize n_layers, gboolean *sliding, GError **error)
+{
+    const json_t *types = value_of(self, "layer_types");
+    if (!types)
+        return FALSE;
+    if (!json_is_array(types) || json_array_size(types) != n_layers)
+        return glint_fail(error, GLINT_ERROR_FORMAT, "%s: \"layer_types\" should be a list of %zu strings", self->path, n_layers);
+    for (gsize l = 0; l < n_layers; l++) {
+        const char *name = json_string_value(json_array_get(types, l));
+        if (g_strcmp0(name, "full_attention") != 0 && g_strcmp0(name, "sliding_attention") != 0)
+            return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: layer_types[%zu] is \"%s\" (glint knows full_attention and sliding_attention)",
+                              self->path, l, name ? name : "not a string");
+        sliding[l] = strcmp(name, "sliding_attention") == 0;
+    }
+    return TRUE;
+}

@@ -1,0 +1,24 @@
+/* Matrix products of the forward pass, behind one small table of operations: y = x W' + b for a weight packed once.
+ *
+ * The one implementation, dnn.c, is oneDNN on the CPU. Promise of every implementation: a row of y depends on that row of
+ * x and on W alone, up to rounding, and the bits of y depend on the number of rows but not on the number of threads. */
+#pragma once
+#include <glib.h>
+
+typedef struct GliDevice GliDevice;
+typedef struct GliLinear GliLinear;
+
+typedef struct {
+    /* bf16: x and W are bf16, sums and y are f32. Otherwise all f32, with no lesser precision inside. */
+    GliDevice *(*open)(gboolean bf16, int threads, GError **error);
+    void (*close)(GliDevice *device); /* after every GliLinear of it; NULL ok */
+    /* Can this machine multiply bf16 with instructions of its own? */
+    gboolean (*has_fast_bf16)(void);
+    /* W as [out, in], or [in, out] when `in_out`, in the device's type; copied. bias [out] or NULL, copied. */
+    GliLinear *(*pack)(GliDevice *device, gsize out, gsize in, gboolean in_out, const void *weight, const float *bias, GError **error);
+    void (*release)(GliLinear *linear); /* NULL ok */
+    /* x [rows, in] in the device's type, y [rows, out] f32. */
+    gboolean (*run)(GliLinear *linear, gsize rows, const void *x, float *y, GError **error);
+} GliMatrixOps;
+
+extern const GliMatrixOps gli_dnn;

@@ -1,0 +1,81 @@
+/* What family files share. See family.h. */
+#include "model/family.h"
+#include "base/error.h"
+#include <string.h>
+
+static const char *const prefixes[] = {"model.", "language_model.model.", "model.language_model.", "", NULL};
+static const char *const ignore[] = {"*rotary_emb.inv_freq", "*vision_tower.*", "*multi_modal_projector.*", NULL};
+
+static const struct { const char *name; GliActivation activation; } activations[] = {
+    {"silu", GLI_ACT_SILU}, {"swish", GLI_ACT_SILU}, {"gelu_pytorch_tanh", GLI_ACT_GELU_TANH}, {"gelu_new", GLI_ACT_GELU_TANH},
+    {"gelu_fast", GLI_ACT_GELU_TANH}, {"gelu", GLI_ACT_GELU_ERF}, {"relu", GLI_ACT_RELU},
+};
+
+GliActivation gli_config_activation(const GliConfig *config, const char *key, const char *fallback, GError **problem)
+{
+    const char *name = gli_config_string(config, key, fallback, problem);
+    for (gsize i = 0; i < G_N_ELEMENTS(activations); i++)
+        if (strcmp(activations[i].name, name) == 0)
+            return activations[i].activation;
+    if (!*problem)
+        glint_fail(problem, GLINT_ERROR_UNSUPPORTED, "%s: %s \"%s\" is not supported", config->path, key, name);
+    return GLI_ACT_SILU;
+}
+
+static void read_sizes(const GliConfig *config, const GliDefaults *defaults, GliArch *arch, GError **problem)
+{
+    arch->hidden = gli_config_size(config, "hidden_size", defaults->hidden, problem);
+    arch->n_layers = gli_config_size(config, "num_hidden_layers", defaults->n_layers, problem);
+    arch->n_heads = gli_config_size(config, "num_attention_heads", defaults->n_heads, problem);
+    arch->n_kv_heads = gli_config_size(config, "num_key_value_heads", defaults->n_kv_heads ? defaults->n_kv_heads : arch->n_heads, problem);
+    arch->head_size = gli_config_size(config, "head_dim", defaults->head_size ? defaults->head_size : MAX(arch->hidden / arch->n_heads, 1), problem);
+    arch->mlp_width = gli_config_size(config, "intermediate_size", defaults->mlp_width, problem);
+    arch->vocab = gli_config_size(config, "vocab_size", defaults->vocab, problem);
+    arch->max_tokens = gli_config_size(config, "max_position_embeddings", defaults->max_tokens, problem);
+}
+
+static void read_biases(const GliConfig *config, GliArch *arch, GError **problem)
+{
+    if (gli_config_bool(config, "attention_bias", FALSE, problem))
+        arch->bias[GLI_Q] = arch->bias[GLI_K] = arch->bias[GLI_V] = arch->bias[GLI_ATTN_PROJ] = GLI_BIAS_REQUIRED;
+    if (gli_config_bool(config, "mlp_bias", FALSE, problem))
+        arch->bias[GLI_GATE] = arch->bias[GLI_UP] = arch->bias[GLI_DOWN] = GLI_BIAS_REQUIRED;
+}
+
+void gli_describe_llama_like(const GliConfig *config, const GliDefaults *defaults, GliArch *arch, GError **problem)
+{
+    read_sizes(config, defaults, arch, problem);
+    read_biases(config, arch, problem);
+    arch->norm = GLI_NORM_RMS;
+    arch->norm_eps = gli_config_real(config, "rms_norm_eps", 1e-6, problem);
+    arch->activation = gli_config_activation(config, defaults->activation_key, defaults->activation, problem);
+    arch->mlp = GLI_MLP_GATED;
+    arch->tied = gli_config_bool(config, "tie_word_embeddings", defaults->tied, problem);
+    arch->position = GLI_POSITION_ROPE;
+    if (!*problem)
+        gli_config_rope(config, NULL, "rope_theta", 10000, TRUE, arch->head_size, &arch->rope[0], problem);
+
+    arch->prefixes = prefixes;
+    arch->ignore = ignore;
+    arch->layer_stem = "layers.";
+    arch->name[GLI_TOKENS] = "embed_tokens";
+    arch->name[GLI_FINAL_NORM] = "norm";
+    arch->name[GLI_LM_HEAD] = "lm_head";
+    arch->name[GLI_ATTN_NORM] = "input_layernorm";
+    arch->name[GLI_Q] = "self_attn.q_proj";
+    arch->name[GLI_K] = "self_attn.k_proj";
+    arch->name[GLI_V] = "self_attn.v_proj";
+    arch->name[GLI_ATTN_PROJ] = "self_attn.o_proj";
+    arch->name[GLI_MLP_NORM] = "post_attention_layernorm";
+    arch->name[GLI_GATE] = "mlp.gate_proj";
+    arch->name[GLI_UP] = "mlp.up_proj";
+    arch->name[GLI_DOWN] = "mlp.down_proj";
+}
+
+gboolean gli_describe_done(GError *problem, GError **error)
+{
+    if (!problem)
+        return TRUE;
+    g_propagate_error(error, problem);
+    return FALSE;
+}

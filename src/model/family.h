@@ -1,0 +1,20 @@
+/* What family files share: the Llama lineage's common part, activation names, ending a describe function. */
+#pragma once
+#include "model/arch.h"
+
+/* What transformers assumes where a key is absent. GLI_REQUIRED: the key must be there. */
+typedef struct {
+    gsize hidden, n_layers, n_heads, n_kv_heads /* 0: as many as heads */, head_size /* 0: hidden / heads */, mlp_width, vocab, max_tokens;
+    const char *activation_key, *activation;
+    gboolean tied;
+} GliDefaults;
+
+/* Sizes, names, RMSNorm, rotary positions and gated MLP as Llama has them; Gemma, Qwen and Mistral start from it and
+ * change what differs. attention_bias and mlp_bias are honoured. Does not make the layers. Errors collect in *problem. */
+void gli_describe_llama_like(const GliConfig *config, const GliDefaults *defaults, GliArch *arch, GError **problem);
+
+/* Reads an activation by the name transformers gives it; refuses unknown ones. */
+GliActivation gli_config_activation(const GliConfig *config, const char *key, const char *fallback, GError **problem);
+
+/* Passes a collected problem on; TRUE when there was none. */
+gboolean gli_describe_done(GError *problem, GError **error);

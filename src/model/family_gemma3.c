@@ -1,0 +1,53 @@
+/* Gemma 3 (text): norms that multiply by 1 + w, four of them a block, norms on queries and keys, five sliding layers to
+ * one full one with rotary bases of their own, scaled embeddings, tied output. The multimodal wrapper's language model too. */
+#include "model/family.h"
+#include "base/error.h"
+#include <math.h>
+
+static const char *const model_types[] = {"gemma3_text", "gemma3", NULL};
+
+/* transformers' Gemma3TextConfig; published configs leave keys out (the 4B one even its head count). */
+static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 262208, 131072, "hidden_activation", "gelu_pytorch_tanh", TRUE};
+
+static void layers(const GliConfig *config, GliArch *arch, GError **problem)
+{
+    const gsize window = gli_config_size(config, "sliding_window", 4096, problem);
+    const gsize saved = gli_config_size(config, "_sliding_window_pattern", 6, problem); /* as transformers 5 writes it */
+    const gsize pattern = gli_config_size(config, "sliding_window_pattern", saved, problem);
+    const double scalar = gli_config_real(config, "query_pre_attn_scalar", 256, problem);
+    if (!*problem && !(scalar > 0))
+        glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"query_pre_attn_scalar\" should be a positive number", config->path);
+    gli_arch_make_layers(arch, 1 / sqrt(scalar));
+    g_autofree gboolean *sliding = g_new0(gboolean, arch->n_layers);
+    if (*problem)
+        return;
+    if (!gli_config_layer_types(config, arch->n_layers, sliding, problem))
+        for (gsize l = 0; l < arch->n_layers; l++)
+            sliding[l] = (l + 1) % pattern != 0;
+    for (gsize l = 0; l < arch->n_layers; l++) {
+        arch->layers[l].window = sliding[l] ? window : 0;
+        arch->layers[l].rope = sliding[l] ? 1 : 0;
+    }
+}
+
+static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
+{
+    GError *problem = NULL;
+    arch->family = "gemma3_text";
+    gli_describe_llama_like(config, &defaults, arch, &problem);
+    arch->norm = GLI_NORM_RMS_PLUS_ONE;
+    arch->name[GLI_Q_NORM] = "self_attn.q_norm";
+    arch->name[GLI_K_NORM] = "self_attn.k_norm";
+    arch->name[GLI_ATTN_POST_NORM] = "post_attention_layernorm"; /* of the attention's output, where Llama has the MLP's input norm */
+    arch->name[GLI_MLP_NORM] = "pre_feedforward_layernorm";
+    arch->name[GLI_MLP_POST_NORM] = "post_feedforward_layernorm";
+    arch->embed_scale = sqrt((double)arch->hidden);
+    arch->attn_softcap = gli_config_real(config, "attn_logit_softcapping", 0, &problem);
+    arch->final_softcap = gli_config_real(config, "final_logit_softcapping", 0, &problem);
+    layers(config, arch, &problem);
+    if (!problem && gli_config_rope(config, "full_attention", "rope_theta", 1e6, TRUE, arch->head_size, &arch->rope[0], &problem))
+        gli_config_rope(config, "sliding_attention", "rope_local_base_freq", 1e4, FALSE, arch->head_size, &arch->rope[1], &problem);
+    return gli_describe_done(problem, error);
+}
+
+const GliFamily gli_family_gemma3 = {model_types, describe};

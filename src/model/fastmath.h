@@ -1,0 +1,38 @@
+/* Elementary functions that compilers turn into vector code: no calls, no branches, no tables.
+ * Relative error of gli_exp() below 2e-7 over its whole range; below -87 it returns 0, above 88 it stays finite. */
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+/* exp(x) = 2^n exp(r), r = x - n ln 2 in [-0.35, 0.35], by its Taylor polynomial of degree 7. Adding 1.5 * 2^23 rounds to
+ * an integer and leaves it in the low mantissa bits. */
+static inline float gli_exp(float x)
+{
+    const float clamped = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    const float shifted = clamped * 1.44269504f + 12582912.0f;
+    const float n = shifted - 12582912.0f;
+    const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f; /* ln 2 in two parts, the first exact in products */
+    float p = 1.0f / 5040.0f;
+    p = p * r + 1.0f / 720.0f;
+    p = p * r + 1.0f / 120.0f;
+    p = p * r + 1.0f / 24.0f;
+    p = p * r + 1.0f / 6.0f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    const int32_t bits = ((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return x < -87.0f ? 0.0f : p * power;
+}
+
+static inline float gli_sigmoid(float x) { return 1.0f / (1.0f + gli_exp(-x)); }
+
+/* Near 0 the quotient form cancels; the odd Taylor polynomial up to x^9 is exact to rounding there. */
+static inline float gli_tanh(float x)
+{
+    const float square = x * x;
+    const float near = x + x * square * (-1.0f / 3 + square * (2.0f / 15 + square * (-17.0f / 315 + square * (62.0f / 2835))));
+    const float far = 1.0f - 2.0f / (1.0f + gli_exp(2.0f * x));
+    return square < 0.09f ? near : far;
+}

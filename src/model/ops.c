@@ -1,0 +1,237 @@
+/* Norms, activation functions, rotary tables, bf16 rounding. See ops.h.
+ *
+ * Each operation is a leaf on one run of numbers, compiled for several instruction sets (GLINT_CLONES), and a wrapper that
+ * gives runs to threads. Reductions go through OpenMP simd, so their order is fixed by the instruction set alone. */
+#include "model/ops.h"
+#include "base/simd.h"
+#include "model/fastmath.h"
+#include <math.h>
+
+/* Work for one thread at a time, in elements: large against the cost of handing it out, small against a core's L2 cache. */
+enum { CHUNK = 16384 };
+static gsize rows_per_chunk(gsize width) { return width >= CHUNK ? 1 : CHUNK / width; }
+
+GLINT_CLONES gboolean gli_all_finite(const float *x, gsize n)
+{
+    guint32 bad = 0;
+#pragma omp simd reduction(| : bad)
+    for (gsize i = 0; i < n; i++) {
+        guint32 bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bad |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return !bad;
+}
+
+GLINT_CLONES gboolean gli_all_finite_bf16(const guint16 *x, gsize n)
+{
+    guint16 bad = 0;
+#pragma omp simd reduction(| : bad)
+    for (gsize i = 0; i < n; i++)
+        bad |= (x[i] & 0x7f80u) == 0x7f80u;
+    return !bad;
+}
+
+GLINT_CLONES void gli_to_bf16(const float *x, gsize n, guint16 *y)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++) {
+        guint32 bits;
+        memcpy(&bits, x + i, sizeof bits);
+        const guint32 rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+        const guint32 quiet = (bits >> 16) | 0x40u;
+        y[i] = (guint16)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+    }
+}
+
+float gli_bf16_round(float x)
+{
+    guint16 half;
+    gli_to_bf16(&x, 1, &half);
+    const guint32 bits = (guint32)half << 16;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+void gli_to_bf16_rows(const float *x, gsize rows, gsize width, guint16 *y)
+{
+    const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
+#pragma omp parallel for schedule(static)
+    for (gsize c = 0; c < chunks; c++)
+        gli_to_bf16(x + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK), y + c * CHUNK);
+}
+
+GLINT_CLONES static void rms_row(const float *x, const float *weight, float eps, gsize width, float *y)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (gsize i = 0; i < width; i++)
+        sum += x[i] * x[i];
+    const float scale = 1.0f / sqrtf(sum / (float)width + eps);
+#pragma omp simd
+    for (gsize i = 0; i < width; i++)
+        y[i] = x[i] * scale * weight[i];
+}
+
+GLINT_CLONES static void layer_row(const float *x, const float *weight, const float *bias, float eps, gsize width, float *y)
+{
+    float sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+    for (gsize i = 0; i < width; i++)
+        sum += x[i];
+    const float mean = sum / (float)width;
+#pragma omp simd reduction(+ : squares)
+    for (gsize i = 0; i < width; i++)
+        squares += (x[i] - mean) * (x[i] - mean);
+    const float scale = 1.0f / sqrtf(squares / (float)width + eps);
+#pragma omp simd
+    for (gsize i = 0; i < width; i++)
+        y[i] = (x[i] - mean) * scale * weight[i];
+    if (bias)
+#pragma omp simd
+        for (gsize i = 0; i < width; i++)
+            y[i] += bias[i];
+}
+
+void gli_norm_row(const GliNorm *norm, const float *x, gsize width, float *y)
+{
+    if (norm->kind == GLI_NORM_LAYER)
+        layer_row(x, norm->weight, norm->bias, norm->eps, width, y);
+    else
+        rms_row(x, norm->weight, norm->eps, width, y);
+}
+
+void gli_norm_rows(const GliNorm *norm, const float *x, gsize rows, gsize width, float *y)
+{
+    const int chunk = (int)rows_per_chunk(width);
+#pragma omp parallel for schedule(static, chunk)
+    for (gsize r = 0; r < rows; r++)
+        gli_norm_row(norm, x + r * width, width, y + r * width);
+}
+
+GLINT_CLONES static void silu_run(float *x, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] *= gli_sigmoid(x[i]);
+}
+
+/* 0.5 x (1 + tanh u) = x sigmoid(2 u), which does not cancel for negative u. */
+GLINT_CLONES static void gelu_tanh_run(float *x, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] *= gli_sigmoid(1.59576912160573f * (x[i] + 0.044715f * x[i] * x[i] * x[i]));
+}
+
+static void gelu_erf_run(float *x, gsize n)
+{
+    for (gsize i = 0; i < n; i++)
+        x[i] *= 0.5f * erfcf(-x[i] * 0.70710678118655f);
+}
+
+GLINT_CLONES static void relu_run(float *x, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] = x[i] > 0 ? x[i] : 0;
+}
+
+GLINT_CLONES static void multiply_run(float *x, const float *y, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] *= y[i];
+}
+
+GLINT_CLONES static void add_run(float *x, const float *y, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+GLINT_CLONES static void softcap_run(float cap, float *x, gsize n)
+{
+    const float inverse = 1.0f / cap;
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        x[i] = cap * gli_tanh(x[i] * inverse);
+}
+
+static void (*const activation_runs[])(float *, gsize) = {
+    [GLI_ACT_SILU] = silu_run, [GLI_ACT_GELU_TANH] = gelu_tanh_run, [GLI_ACT_GELU_ERF] = gelu_erf_run, [GLI_ACT_RELU] = relu_run,
+};
+
+void gli_activate(GliActivation activation, float *gate, const float *up, gsize rows, gsize width)
+{
+    const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
+#pragma omp parallel for schedule(static)
+    for (gsize c = 0; c < chunks; c++) {
+        const gsize at = c * CHUNK, count = MIN((gsize)CHUNK, n - at);
+        activation_runs[activation](gate + at, count);
+        if (up)
+            multiply_run(gate + at, up + at, count);
+    }
+}
+
+void gli_add_rows(float *x, const float *y, gsize rows, gsize width)
+{
+    const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
+#pragma omp parallel for schedule(static)
+    for (gsize c = 0; c < chunks; c++)
+        add_run(x + c * CHUNK, y + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK));
+}
+
+void gli_softcap_rows(float cap, float *x, gsize rows, gsize width)
+{
+    const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
+#pragma omp parallel for schedule(static)
+    for (gsize c = 0; c < chunks; c++)
+        softcap_run(cap, x + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK));
+}
+
+/* Llama 3 stretches slow waves by `factor`, keeps fast ones, and blends in between (by wave length against the original context). */
+static double llama3_frequency(const GliRope *rope, double frequency)
+{
+    const double wave = 2 * G_PI / frequency;
+    if (wave < rope->original / rope->high)
+        return frequency;
+    if (wave > rope->original / rope->low)
+        return frequency / rope->factor;
+    const double s = (rope->original / wave - rope->low) / (rope->high - rope->low);
+    return (1 - s) * frequency / rope->factor + s * frequency;
+}
+
+void gli_rope_frequencies(const GliRope *rope, float *frequency)
+{
+    for (gsize k = 0; k < rope->rotary / 2; k++) {
+        const double plain = pow(rope->theta, -2.0 * (double)k / (double)rope->rotary);
+        frequency[k] = (float)(rope->kind == GLI_ROPE_LINEAR ? plain / rope->factor : rope->kind == GLI_ROPE_LLAMA3 ? llama3_frequency(rope, plain) : plain);
+    }
+}
+
+void gli_rope_table(const GliRope *rope, gsize first, gsize length, float *cosine, float *sine)
+{
+    const gsize half = rope->rotary / 2;
+    g_autofree float *frequency = g_new(float, half);
+    gli_rope_frequencies(rope, frequency);
+#pragma omp parallel for schedule(static)
+    for (gsize p = first; p < length; p++)
+        for (gsize k = 0; k < half; k++) {
+            const float angle = (float)p * frequency[k];
+            cosine[p * half + k] = (float)cos((double)angle);
+            sine[p * half + k] = (float)sin((double)angle);
+        }
+}
+
+GLINT_CLONES void gli_rope_row(float *head, const float *cosine, const float *sine, gsize rotary)
+{
+    const gsize half = rotary / 2;
+#pragma omp simd
+    for (gsize k = 0; k < half; k++) {
+        const float a = head[k], b = head[k + half];
+        head[k] = a * cosine[k] - b * sine[k];
+        head[k + half] = b * cosine[k] + a * sine[k];
+    }
+}

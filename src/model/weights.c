@@ -1,0 +1,203 @@
+/* Packing a checkpoint's weights. See weights.h.
+ *
+ * One matrix at a time is converted to the compute type (and searched for NaN on the way), packed, and its pages in the
+ * file are given back, so that besides the packed weights only one matrix is in memory twice. Query, key and value
+ * projections become one matrix; gate and up stay two, because sites need them as contiguous rows. */
+#include "model/weights.h"
+#include "base/error.h"
+#include <string.h>
+
+typedef struct {
+    GliWeights *weights;
+    GliCheckpoint *checkpoint;
+    const GliArch *arch;
+} Loader;
+
+/* Asks for every tensor the descriptor names, so that shapes and absences are reported before any work is done. */
+static gboolean check_tensors(Loader *loader, GError **error)
+{
+    const GliArch *arch = loader->arch;
+    for (int r = 0; r < GLI_ROLE_COUNT; r++) {
+        const GliRole role = (GliRole)r;
+        for (gsize l = 0; arch->name[role] && l < (role < GLI_FIRST_LAYER_ROLE ? 1 : arch->n_layers); l++)
+            if (!gli_checkpoint_weight(loader->checkpoint, arch, role, l, error) ||
+                (arch->bias[role] != GLI_BIAS_NONE && !gli_checkpoint_bias(loader->checkpoint, arch, role, l, error)))
+                return FALSE;
+    }
+    return gli_checkpoint_check_used(loader->checkpoint, arch, error);
+}
+
+static float *load_vector(Loader *loader, const GlintTensor *tensor, GError **error)
+{
+    if (!tensor)
+        return NULL;
+    g_autofree float *vector = g_try_new(float, tensor->n);
+    if (!vector) {
+        glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for tensor '%s'", tensor->name);
+        return NULL;
+    }
+    return gli_checkpoint_f32(loader->checkpoint, tensor, 0, tensor->n, vector, error) ? g_steal_pointer(&vector) : NULL;
+}
+
+static gboolean load_norm(Loader *loader, GliRole role, gsize layer, GliNorm *norm, GError **error)
+{
+    const GliArch *arch = loader->arch;
+    if (!arch->name[role])
+        return TRUE;
+    const GlintTensor *tensor = gli_checkpoint_weight(loader->checkpoint, arch, role, layer, error);
+    float *weight = load_vector(loader, tensor, error), *bias = NULL;
+    if (!weight)
+        return FALSE;
+    g_ptr_array_add(loader->weights->vectors, weight);
+    for (gsize i = 0; arch->norm == GLI_NORM_RMS_PLUS_ONE && i < tensor->n; i++)
+        weight[i] += 1.0f;
+    if (arch->bias[role] != GLI_BIAS_NONE) {
+        bias = load_vector(loader, gli_checkpoint_bias(loader->checkpoint, arch, role, layer, error), error);
+        if (!bias)
+            return FALSE;
+        g_ptr_array_add(loader->weights->vectors, bias);
+    }
+    *norm = (GliNorm){arch->norm, (float)arch->norm_eps, weight, bias};
+    return TRUE;
+}
+
+/* GPT-NeoX's rows [head][q, k, v][D] to q | k | v. `size` is the bytes of a row. */
+static void sort_heads(const GliArch *arch, char *rows, gsize size)
+{
+    const gsize A = arch->n_heads, D = arch->head_size;
+    g_autofree char *copy = g_memdup2(rows, 3 * A * D * size);
+    for (gsize head = 0; head < A; head++)
+        for (gsize part = 0; part < 3; part++)
+            memcpy(rows + (part * A + head) * D * size, copy + (head * 3 + part) * D * size, D * size);
+}
+
+/* Reads the matrices of `roles` one below the other into `bytes` and their biases into `bias` (or leaves that alone). */
+static gboolean read_matrices(Loader *loader, const GliRole *roles, gsize n_roles, gsize layer, char *bytes, float *bias, GError **error)
+{
+    const GliArch *arch = loader->arch;
+    const gboolean bf16 = loader->weights->bf16;
+    for (gsize i = 0; i < n_roles; i++) {
+        const GlintTensor *tensor = gli_checkpoint_weight(loader->checkpoint, arch, roles[i], layer, error);
+        if (!tensor || !(bf16 ? gli_checkpoint_bf16(loader->checkpoint, tensor, 0, tensor->n, (guint16 *)bytes, error)
+                              : gli_checkpoint_f32(loader->checkpoint, tensor, 0, tensor->n, (float *)bytes, error)))
+            return FALSE;
+        gli_checkpoint_drop(tensor);
+        bytes += tensor->n * (bf16 ? 2 : 4);
+        if (arch->bias[roles[i]] == GLI_BIAS_NONE)
+            continue;
+        tensor = gli_checkpoint_bias(loader->checkpoint, arch, roles[i], layer, error);
+        if (!tensor || !gli_checkpoint_f32(loader->checkpoint, tensor, 0, tensor->n, bias, error))
+            return FALSE;
+        bias += tensor->n;
+    }
+    return TRUE;
+}
+
+static GliLinear *load_linear(Loader *loader, const GliRole *roles, gsize n_roles, gsize layer, GError **error)
+{
+    const GliArch *arch = loader->arch;
+    const gboolean in_out = arch->in_out && roles[0] != GLI_LM_HEAD, biased = arch->bias[roles[0]] != GLI_BIAS_NONE;
+    g_assert(n_roles == 1 || !in_out);
+    gsize out = 0, in = 0;
+    for (gsize i = 0; i < n_roles; i++) {
+        gsize one;
+        gli_arch_shape(arch, roles[i], &one, &in);
+        out += one;
+        g_assert((arch->bias[roles[i]] != GLI_BIAS_NONE) == biased);
+    }
+    const gsize size = loader->weights->bf16 ? 2 : 4;
+    g_autofree char *bytes = g_try_malloc_n(out * in, size);
+    g_autofree float *bias = biased ? g_new(float, out) : NULL;
+    if (!bytes) {
+        glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for a weight matrix of %zu x %zu", out, in);
+        return NULL;
+    }
+    if (!read_matrices(loader, roles, n_roles, layer, bytes, bias, error))
+        return NULL;
+    if (roles[0] == GLI_QKV && arch->qkv == GLI_QKV_PER_HEAD) {
+        sort_heads(arch, bytes, in * size);
+        if (bias)
+            sort_heads(arch, (char *)bias, sizeof *bias);
+    }
+    return loader->weights->ops->pack(loader->weights->device, out, in, in_out, bytes, bias, error);
+}
+
+static gboolean load_layer(Loader *loader, gsize layer, GError **error)
+{
+    static const GliRole separate[] = {GLI_Q, GLI_K, GLI_V}, joined[] = {GLI_QKV}, proj[] = {GLI_ATTN_PROJ}, gate[] = {GLI_GATE}, up[] = {GLI_UP},
+                         down[] = {GLI_DOWN};
+    const GliArch *arch = loader->arch;
+    GliLayerWeights *to = &loader->weights->layers[layer];
+    const gboolean apart = arch->qkv == GLI_QKV_SEPARATE;
+    return load_norm(loader, GLI_ATTN_NORM, layer, &to->attn_norm, error) && load_norm(loader, GLI_ATTN_POST_NORM, layer, &to->attn_post_norm, error) &&
+           load_norm(loader, GLI_Q_NORM, layer, &to->q_norm, error) && load_norm(loader, GLI_K_NORM, layer, &to->k_norm, error) &&
+           load_norm(loader, GLI_MLP_NORM, layer, &to->mlp_norm, error) && load_norm(loader, GLI_MLP_POST_NORM, layer, &to->mlp_post_norm, error) &&
+           (to->qkv = load_linear(loader, apart ? separate : joined, apart ? 3 : 1, layer, error)) &&
+           (to->proj = load_linear(loader, proj, 1, layer, error)) && (to->gate = load_linear(loader, gate, 1, layer, error)) &&
+           (arch->mlp == GLI_MLP_PLAIN || (to->up = load_linear(loader, up, 1, layer, error))) && (to->down = load_linear(loader, down, 1, layer, error));
+}
+
+static gboolean load_all(Loader *loader, GError **error)
+{
+    const GliArch *arch = loader->arch;
+    GliWeights *self = loader->weights;
+    if (!check_tensors(loader, error) || !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
+        return FALSE;
+    if (arch->position == GLI_POSITION_LEARNED &&
+        !(self->positions = load_vector(loader, gli_checkpoint_weight(loader->checkpoint, arch, GLI_POSITIONS, 0, error), error)))
+        return FALSE;
+    self->tokens = gli_checkpoint_weight(loader->checkpoint, arch, GLI_TOKENS, 0, error);
+    const GlintTensor *head = gli_checkpoint_weight(loader->checkpoint, arch, GLI_LM_HEAD, 0, error);
+    if (!gli_checkpoint_scan(loader->checkpoint, self->tokens, error) || (head != self->tokens && !gli_checkpoint_scan(loader->checkpoint, head, error)))
+        return FALSE;
+    gli_checkpoint_drop(self->tokens);
+    gli_checkpoint_drop(head);
+    for (gsize l = 0; l < arch->n_layers; l++)
+        if (!load_layer(loader, l, error))
+            return FALSE;
+    return TRUE;
+}
+
+GliWeights *gli_weights_load(GliCheckpoint *checkpoint, GliArch *arch, gboolean bf16, int threads, GError **error)
+{
+    GliWeights *self = g_new0(GliWeights, 1);
+    self->ops = &gli_dnn;
+    self->bf16 = bf16;
+    self->layers = g_new0(GliLayerWeights, arch->n_layers);
+    self->vectors = g_ptr_array_new_with_free_func(g_free);
+    self->device = self->ops->open(bf16, threads, error);
+    Loader loader = {self, checkpoint, arch};
+    if (self->device && load_all(&loader, error))
+        return self;
+    gli_weights_free(self, arch);
+    return NULL;
+}
+
+gboolean gli_weights_need_head(GliWeights *self, GliCheckpoint *checkpoint, const GliArch *arch, GError **error)
+{
+    static const GliRole roles[] = {GLI_LM_HEAD};
+    Loader loader = {self, checkpoint, arch};
+    if (!self->head)
+        self->head = load_linear(&loader, roles, 1, 0, error);
+    return self->head != NULL;
+}
+
+void gli_weights_free(GliWeights *self, const GliArch *arch)
+{
+    if (!self)
+        return;
+    for (gsize l = 0; l < arch->n_layers; l++) {
+        GliLayerWeights *layer = &self->layers[l];
+        self->ops->release(layer->qkv);
+        self->ops->release(layer->proj);
+        self->ops->release(layer->gate);
+        self->ops->release(layer->up);
+        self->ops->release(layer->down);
+    }
+    self->ops->release(self->head);
+    self->ops->close(self->device);
+    g_ptr_array_unref(self->vectors);
+    g_free(self->positions);
+    g_free(self->layers);
+    g_free(self);
+}

@@ -1,0 +1,28 @@
+/* What the model's tests share: recording sites, comparing tensors, opening models. */
+#pragma once
+#include "model/model.h"
+#include <glib.h>
+
+/* ||a - b|| / ||b||, in f64. */
+double relative_error_f64(const float *a, const double *b, gsize n);
+double relative_error(const float *a, const float *b, gsize n);
+
+/* Fails the test with a message when above `limit`; prints the figure. */
+void expect_close(const char *what, double error, double limit);
+
+/* All sites of all layers, recorded by taps. */
+typedef struct {
+    gsize n_layers, n_rows;
+    float **rows; /* [n_layers * GLINT_SITE_COUNT], NULL where the family has no such site */
+    GArray *taps; /* of GlintTap */
+} Recorder;
+Recorder *recorder_new(GlintModel *model);
+void recorder_free(Recorder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recorder, recorder_free)
+const float *recorder_rows(const Recorder *self, GlintSiteKind kind, gsize layer);
+
+/* Opens a model folder; fails the test when that fails. */
+GlintModel *open_model(const char *folder, GlintComputeType type, int threads);
+
+/* One sequence with all its logits; recorder may be NULL. Returns [n, V]. */
+float *run_one(GlintModel *model, const guint32 *ids, gsize n, Recorder *recorder);
