@@ -3,8 +3,9 @@
  * Every connected component is laid out by itself, because a force-directed layout of a disconnected graph only pushes
  * its parts to infinity:
  *   start      the modules of the component are set on a circle, their nodes in a disc around its place (seeded);
- *   forces     Fruchterman & Reingold (1991) in igraph; edges inside a module pull with weight 1, edges between modules with
- *              less, so that modules come apart, and a strong edge pulls somewhat more than a weak one;
+ *   forces     Fruchterman & Reingold (1991) in igraph. Edges between modules pull less the more of them there are, and an
+ *              invisible hub in every module holds its nodes together, so that modules come apart; a strong edge pulls
+ *              somewhat more than a weak one. The first steps are short, for they would stir the start up again;
  *   finish     turned so that the longest axis lies flat, scaled so that the median edge is 1, nodes that lie on each
  *              other pushed apart.
  * The boxes of the components are then packed by src/graph/pack.c. */
@@ -17,8 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double between_modules = 0.25; /* pull of an edge between modules, relative to one inside */
-static const double node_room = 0.45;       /* no two nodes of a component closer than this share of an edge */
+/* All edges between modules together pull this share of what the edges inside do, one of them within these limits. */
+static const double between_share = 0.02, between_least = 0.02, between_most = 0.4;
+static const double hub_pull = 0.2;
+static const double node_room = 0.45, crowded_room = 0.6; /* nodes are kept apart: shares of an edge, and of the mean spacing */
 
 /* The subset to draw in local numbers: node k is nodes[k]. */
 typedef struct {
@@ -99,8 +102,7 @@ static gboolean drawing_init(Drawing *self, const GlintGraph *graph, const gsize
         self->ends[2 * k] = local[edge->i];
         self->ends[2 * k + 1] = local[edge->j];
         double share = strongest > 0 ? fabs(edge->pcor) / strongest : 1;
-        gboolean inside = graph->nodes[edge->i].module == graph->nodes[edge->j].module;
-        self->pull[k] = (inside ? 1 : between_modules) * (0.6 + 0.4 * share);
+        self->pull[k] = 0.6 + 0.4 * share;
     }
     find_components(self);
     return TRUE;
@@ -192,6 +194,61 @@ static void start_positions(const Drawing *drawing, Part *part)
     }
 }
 
+static void weaken_between(const Drawing *drawing, const Part *part, double *pull)
+{
+    double inside = 0, between = 0;
+    for (gsize k = 0; k < part->n_edges; k++)
+        *(module_of(drawing, part, part->ends[2 * k]) == module_of(drawing, part, part->ends[2 * k + 1]) ? &inside : &between) += pull[k];
+    double factor = CLAMP(between > 0 ? between_share * inside / between : 1, between_least, between_most);
+    for (gsize k = 0; k < part->n_edges; k++)
+        if (module_of(drawing, part, part->ends[2 * k]) != module_of(drawing, part, part->ends[2 * k + 1]))
+            pull[k] *= factor;
+}
+
+static void add_hubs(const Drawing *drawing, const Part *part, gsize n_modules, Part *out)
+{
+    g_autofree gsize *size = g_new0(gsize, n_modules), *hub = g_new0(gsize, n_modules);
+    for (gsize v = 0; v < part->n; v++)
+        if (module_of(drawing, part, v) >= 0)
+            size[module_of(drawing, part, v)]++;
+    for (gsize m = 0; m < n_modules; m++)
+        if (size[m] > 2)
+            hub[m] = out->n++;
+    for (gsize v = 0; v < part->n; v++) {
+        int m = module_of(drawing, part, v);
+        if (m < 0 || size[m] < 3)
+            continue;
+        out->ends[2 * out->n_edges] = v;
+        out->ends[2 * out->n_edges + 1] = hub[m];
+        out->pull[out->n_edges++] = hub_pull;
+        out->xy[2 * hub[m]] += part->xy[2 * v] / (double)size[m];
+        out->xy[2 * hub[m] + 1] += part->xy[2 * v + 1] / (double)size[m];
+    }
+}
+
+/* Adds the hubs (nodes part->n and up, one for a module of three nodes or more) and weakens the edges between modules.
+ * Returns a part of its own; the same nodes come first. Without modules to tell apart it is a plain copy. */
+static Part *with_hubs(const Drawing *drawing, const Part *part)
+{
+    int first = module_of(drawing, part, 0), last = first, lowest = first;
+    for (gsize v = 0; v < part->n; v++) {
+        last = MAX(last, module_of(drawing, part, v));
+        lowest = MIN(lowest, module_of(drawing, part, v));
+    }
+    gsize n_modules = lowest < last ? (gsize)(last + 1) : 0;
+    Part *out = part_new(part->n + n_modules, part->n_edges + part->n);
+    memcpy(out->ends, part->ends, 2 * part->n_edges * sizeof *out->ends);
+    memcpy(out->pull, part->pull, part->n_edges * sizeof *out->pull);
+    memcpy(out->xy, part->xy, 2 * part->n * sizeof *out->xy);
+    out->n = part->n;
+    out->n_edges = part->n_edges;
+    if (n_modules > 0) {
+        weaken_between(drawing, part, out->pull);
+        add_hubs(drawing, part, n_modules, out);
+    }
+    return out;
+}
+
 static gboolean run_forces(Part *part, igraph_t *graph, igraph_matrix_t *places, GError **error)
 {
     igraph_vector_t pull;
@@ -200,9 +257,10 @@ static gboolean run_forces(Part *part, igraph_t *graph, igraph_matrix_t *places,
         MATRIX(*places, v, 0) = part->xy[2 * v];
         MATRIX(*places, v, 1) = part->xy[2 * v + 1];
     }
-    igraph_integer_t iterations = part->n <= 300 ? 1500 : part->n <= 1500 ? 700 : 400;
-    igraph_layout_grid_t grid = part->n > 1500 ? IGRAPH_LAYOUT_GRID : IGRAPH_LAYOUT_NOGRID;
-    if (!gli_igraph_check(igraph_layout_fruchterman_reingold(graph, places, TRUE, iterations, 0.5 * sqrt((double)part->n), grid, &pull, NULL, NULL, NULL, NULL),
+    /* O(n^2) a step; igraph's grid, which forgets far nodes, squeezes modules out of shape and is for the largest only. */
+    igraph_integer_t iterations = part->n <= 300 ? 1500 : part->n <= 1000 ? 700 : 350;
+    igraph_layout_grid_t grid = part->n > 4000 ? IGRAPH_LAYOUT_GRID : IGRAPH_LAYOUT_NOGRID;
+    if (!gli_igraph_check(igraph_layout_fruchterman_reingold(graph, places, TRUE, iterations, 0.15 * sqrt((double)part->n), grid, &pull, NULL, NULL, NULL, NULL),
                           "laying out the graph", error))
         return FALSE;
     for (gsize v = 0; v < part->n; v++) {
@@ -341,26 +399,6 @@ static void remove_overlaps(Part *part, double room)
     }
 }
 
-static gboolean place_part(const Drawing *drawing, Part *part, GError **error)
-{
-    if (part->n < 3) { /* one node, or a pair side by side */
-        part->xy[2] = (double)(part->n - 1);
-        return TRUE;
-    }
-    start_positions(drawing, part);
-    if (!force_layout(part, error))
-        return FALSE;
-    for (gsize c = 0; c < 2 * part->n; c++)
-        if (!isfinite(part->xy[c]))
-            return glint_fail(error, GLINT_ERROR_FAILED, "the layout of a component of %zu nodes did not stay finite", part->n);
-    lay_flat(part);
-    scale_to_unit(part);
-    remove_overlaps(part, node_room);
-    return TRUE;
-}
-
-/* ---- all of them ---- */
-
 static GliBox box_of(const Part *part, double *left, double *top)
 {
     double right = -INFINITY, bottom = -INFINITY;
@@ -373,6 +411,32 @@ static GliBox box_of(const Part *part, double *left, double *top)
     }
     return (GliBox){.width = right - *left + 1, .height = bottom - *top + 1, .n = part->n};
 }
+
+static gboolean place_part(const Drawing *drawing, Part *part, GError **error)
+{
+    if (part->n < 3) { /* one node, or a pair side by side */
+        part->xy[2] = (double)(part->n - 1);
+        return TRUE;
+    }
+    start_positions(drawing, part);
+    Part *pulled = with_hubs(drawing, part);
+    gboolean ok = force_layout(pulled, error);
+    memcpy(part->xy, pulled->xy, 2 * part->n * sizeof *part->xy);
+    part_free(pulled);
+    if (!ok)
+        return FALSE;
+    for (gsize c = 0; c < 2 * part->n; c++)
+        if (!isfinite(part->xy[c]))
+            return glint_fail(error, GLINT_ERROR_FAILED, "the layout of a component of %zu nodes did not stay finite", part->n);
+    lay_flat(part);
+    scale_to_unit(part);
+    double left, top;
+    GliBox box = box_of(part, &left, &top);
+    remove_overlaps(part, MIN(node_room, crowded_room * sqrt((box.width - 1) * (box.height - 1) / (double)part->n)));
+    return TRUE;
+}
+
+/* ---- all of them ---- */
 
 static void pack_parts(Drawing *drawing, GPtrArray *parts, double aspect)
 {

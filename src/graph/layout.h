@@ -8,7 +8,8 @@
  * indices of graph->edges whose two ends are both among `nodes` (the drawn edges, or more than are drawn).
  * `aspect`: wanted width / height of the whole picture, for example 4.0 / 3.
  * Out: xy[2*k], xy[2*k+1] = x, y of nodes[k]; the bounding box starts at (0, 0), y grows downwards, and the median length
- * of an edge is 1 (with no edges, neighbours lie 1 apart). Nodes without an edge are packed last, in rows.
+ * of an edge of every component is 1 (with no edges, neighbours lie 1 apart), boxes of components are 1 apart. Nodes of a
+ * component are at least 0.45 or about half their mean spacing apart, whichever is less. Nodes without an edge come last.
  * glint_graph_measure() first gives modules to start from, but is not required. */
 gboolean glint_graph_layout(const GlintGraph *graph, const gsize *nodes, gsize n_nodes, const gsize *edges, gsize n_edges,
                             double aspect, guint64 seed, double *xy, GError **error);
