@@ -2,6 +2,7 @@
 #include "model/checkpoint.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/talk.h"
 #include "model/ops.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -158,6 +159,24 @@ static gboolean check_tied(const GliCheckpoint *self, GError **error)
                       "set it to false if both are meant", glint_safetensors_path(head->file), self->head_name, self->tokens_name);
 }
 
+/* A checkpoint without any bias is a way of training; one that lacks some of them is worth a word. */
+static void settle_biases(const GliCheckpoint *self, GliArch *arch)
+{
+    g_autofree char *missing = NULL;
+    gsize n_present = 0;
+    for (int role = 0; role < GLI_ROLE_COUNT; role++) {
+        if (arch->bias[role] != GLI_BIAS_IF_PRESENT)
+            continue;
+        g_autofree char *name = tensor_name(self, arch, (GliRole)role, 0, "bias");
+        arch->bias[role] = exists(self, name) ? GLI_BIAS_REQUIRED : GLI_BIAS_NONE;
+        n_present += arch->bias[role] == GLI_BIAS_REQUIRED;
+        if (arch->bias[role] == GLI_BIAS_NONE && !missing)
+            missing = g_steal_pointer(&name);
+    }
+    if (missing && n_present)
+        glint_warn("%s: tensor '%s' is missing although others of its kind are there; taken as zero, as transformers does", self->index_path, missing);
+}
+
 gboolean gli_checkpoint_bind(GliCheckpoint *self, GliArch *arch, GError **error)
 {
     if (!find_prefix(self, arch, error))
@@ -176,12 +195,7 @@ gboolean gli_checkpoint_bind(GliCheckpoint *self, GliArch *arch, GError **error)
         g_clear_pointer(&self->head_name, g_free);
     } else if (!arch->tied && !self->head_name)
         self->head_name = g_strdup_printf("%s.weight", arch->name[GLI_LM_HEAD]); /* missing: reported when asked for */
-    for (int role = 0; role < GLI_ROLE_COUNT; role++) {
-        if (arch->bias[role] != GLI_BIAS_IF_PRESENT)
-            continue;
-        g_autofree char *name = tensor_name(self, arch, (GliRole)role, 0, "bias");
-        arch->bias[role] = exists(self, name) ? GLI_BIAS_REQUIRED : GLI_BIAS_NONE;
-    }
+    settle_biases(self, arch);
     return TRUE;
 }
 

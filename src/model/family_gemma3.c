@@ -9,6 +9,8 @@ static const char *const model_types[] = {"gemma3_text", "gemma3", NULL};
 /* transformers' Gemma3TextConfig; published configs leave keys out (the 4B one even its head count). */
 static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 262208, 131072, "hidden_activation", "gelu_pytorch_tanh", TRUE};
 
+static const char *const refused[] = {"attn_logit_softcapping", NULL};
+
 static void layers(const GliConfig *config, GliArch *arch, GError **problem)
 {
     const gsize window = gli_config_size(config, "sliding_window", 4096, problem);
@@ -43,6 +45,8 @@ static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
     arch->name[GLI_MLP_POST_NORM] = "post_feedforward_layernorm";
     arch->embed_scale = sqrt((double)arch->hidden);
     arch->attn_softcap = gli_config_real(config, "attn_logit_softcapping", 0, &problem);
+    if (!problem) /* implementations disagree on it: transformers ignores it here, Google's code applies it; no released model sets it */
+        gli_config_refuse(config, refused, &problem);
     arch->final_softcap = gli_config_real(config, "final_logit_softcapping", 0, &problem);
     layers(config, arch, &problem);
     if (!problem && gli_config_rope(config, "full_attention", "rope_theta", 1e6, TRUE, arch->head_size, &arch->rope[0], &problem))

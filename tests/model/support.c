@@ -1,5 +1,6 @@
 /* What the model's tests share. See support.h. */
 #include "model/support.h"
+#include <glib/gstdio.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,6 +76,42 @@ const float *recorder_rows(const Recorder *self, GlintSiteKind kind, gsize layer
     const float *rows = self->rows[layer * GLINT_SITE_COUNT + kind];
     assert_non_null(rows);
     return rows;
+}
+
+char *data_folder(const char *name) { return g_build_filename(GLINT_SOURCE_DIR, "tests", "model", "data", name, NULL); }
+
+char *temporary_folder(void)
+{
+    char *path = g_dir_make_tmp("glint-model-XXXXXX", NULL);
+    assert_non_null(path);
+    return path;
+}
+
+void remove_folder(const char *path)
+{
+    GDir *dir = g_dir_open(path, 0, NULL);
+    for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir)) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+        g_remove(file);
+    }
+    if (dir)
+        g_dir_close(dir);
+    g_rmdir(path);
+}
+
+guint32 *golden_ids(const GlintSafetensors *golden, gsize *n)
+{
+    const GlintTensor *tensor = glint_safetensors_find(golden, "ids");
+    assert_non_null(tensor);
+    assert_int_equal(tensor->type, GLINT_ST_I64);
+    guint32 *ids = g_new(guint32, tensor->n);
+    for (gsize i = 0; i < tensor->n; i++) {
+        gint64 id;
+        memcpy(&id, (const char *)tensor->data + i * sizeof id, sizeof id);
+        ids[i] = (guint32)id;
+    }
+    *n = tensor->n;
+    return ids;
 }
 
 GlintModel *open_model(const char *folder, GlintComputeType type, int threads)

@@ -1,5 +1,6 @@
 /* What the model's tests share: recording sites, comparing tensors, opening models. */
 #pragma once
+#include "base/safetensors.h"
 #include "model/model.h"
 #include <glib.h>
 
@@ -20,6 +21,14 @@ Recorder *recorder_new(GlintModel *model);
 void recorder_free(Recorder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recorder, recorder_free)
 const float *recorder_rows(const Recorder *self, GlintSiteKind kind, gsize layer);
+
+/* tests/model/data/NAME; free with g_free. */
+char *data_folder(const char *name);
+guint32 *golden_ids(const GlintSafetensors *golden, gsize *n);
+
+/* A private folder under TMPDIR; remove_folder() deletes it and the files in it. */
+char *temporary_folder(void);
+void remove_folder(const char *path);
 
 /* Opens a model folder; fails the test when that fails. */
 GlintModel *open_model(const char *folder, GlintComputeType type, int threads);
