@@ -1,0 +1,272 @@
+/* What lies under <folder>/moments: settings.json, and one file of moments per class and site. See collect.h.
+ *
+ * settings.json is written before the first file of moments, and files are only ever added under settings that agree with
+ * it, so one folder never mixes moments of different runs. The settings are in each file's metadata too: a file that is
+ * copied away still says where it comes from. */
+#include "base/error.h"
+#include "base/files.h"
+#include "collect/collect_private.h"
+#include <string.h>
+
+static const struct { const char *key, *words; } settings[GLINT_N_SETTINGS] = {
+    {"model_sha256", "the model"},   {"tokenizer_sha256", "the tokenizer"}, {"dataset_sha256", "the data (dataset, --max-samples or seed)"},
+    {"pool", "--pool"},              {"prefix", "the tokenizer's BOS"},     {"max_tokens", "--max-tokens"},
+    {"batch_size", "--batch-size"},  {"seed", "--seed"},                    {"dtype", "--dtype"},
+};
+
+void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options)
+{
+    const GlintModelInfo *info = glint_model_info(model);
+    gsize max_tokens = options->max_tokens == 0 || options->max_tokens > info->max_tokens ? info->max_tokens : options->max_tokens;
+    char **value = self->value;
+    *value++ = g_strdup(info->sha256);
+    *value++ = g_strdup(glint_tokenizer_sha256(tokenizer));
+    *value++ = g_strdup(dataset->sha256);
+    *value++ = g_strdup(glint_pool_name(options->pool));
+    *value++ = g_strdup_printf("%zu", glint_tokenizer_n_prefix(tokenizer));
+    *value++ = g_strdup_printf("%zu", max_tokens);
+    *value++ = g_strdup_printf("%zu", options->batch_size);
+    *value++ = g_strdup_printf("%" G_GUINT64_FORMAT, options->seed);
+    *value++ = g_strdup(info->compute_type);
+}
+
+void glint_settings_release(GlintSettings *self)
+{
+    for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
+        g_clear_pointer(&self->value[k], g_free);
+}
+
+/* ---- names ---- */
+
+char *glint_class_folder(const char *class_name)
+{
+    /* names that mean something in a results folder (DESIGN 5), or together with every class's name ("all") stay free */
+    static const char *const reserved[] = {"moments", "compare", "index.html", "run.json"};
+    enum { LONGEST = 150 }; /* file systems take 255 bytes; temporary names add some */
+    g_autoptr(GString) name = g_string_new(NULL);
+    for (const guchar *c = (const guchar *)class_name; *c; c++) {
+        gboolean plain = *c >= 0x80 || g_ascii_isalnum(*c) || strchr("-_+=@,;() ", *c) || (*c == '.' && name->len > 0);
+        if (plain && !(name->len == 0 && *c == ' '))
+            g_string_append_c(name, (char)*c);
+        else
+            g_string_append_printf(name, "%%%02X", *c);
+    }
+    for (gsize k = 0; k < G_N_ELEMENTS(reserved); k++)
+        if (g_ascii_strcasecmp(name->str, reserved[k]) == 0) {
+            g_autofree char *first = g_strdup_printf("%%%02X", (guchar)name->str[0]);
+            g_string_erase(name, 0, 1);
+            g_string_prepend(name, first);
+        }
+    if (name->len == 0)
+        return g_strdup("%");
+    if (name->len > LONGEST) { /* cut between characters, and told apart by a hash of the whole */
+        g_autofree char *hash = glint_sha256_bytes(class_name, strlen(class_name));
+        gsize cut = LONGEST - 20;
+        while (cut > 0 && ((guchar)name->str[cut] & 0xC0) == 0x80)
+            cut--;
+        g_string_truncate(name, cut);
+        g_string_append_printf(name, "%%%.16s", hash);
+    }
+    return g_strdup(name->str);
+}
+
+char *glint_store_folder(const char *folder) { return g_build_filename(folder, "moments", NULL); }
+
+static char *settings_path(const char *folder) { return g_build_filename(folder, "moments", "settings.json", NULL); }
+
+char *glint_moments_path(const char *folder, const char *class_name, const GlintSite *site)
+{
+    g_autofree char *class_folder = glint_class_folder(class_name), *name = glint_site_name(site), *file = g_strconcat(name, ".safetensors", NULL);
+    return g_build_filename(folder, "moments", class_folder, file, NULL);
+}
+
+/* ---- settings ---- */
+
+json_t *glint_collect_settings(const char *folder, GError **error)
+{
+    g_autofree char *path = settings_path(folder);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        glint_fail(error, GLINT_ERROR_IO, "%s: no moments in this folder (%s is missing); run glint collect first", folder, path);
+        return NULL;
+    }
+    g_autoptr(json_t) root = glint_json_read(path, error);
+    if (!root)
+        return NULL;
+    if (!json_is_object(json_object_get(root, "settings")) || !json_is_array(json_object_get(root, "classes"))) {
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: the objects \"settings\" and \"classes\" are expected; delete the folder it lies in and collect again", path);
+        return NULL;
+    }
+    return g_steal_pointer(&root);
+}
+
+gboolean glint_store_check(const char *folder, const GlintSettings *wanted, gboolean *known, GError **error)
+{
+    g_autofree char *path = settings_path(folder), *store = glint_store_folder(folder);
+    *known = g_file_test(path, G_FILE_TEST_EXISTS);
+    if (!*known) {
+        g_autoptr(GDir) dir = g_dir_open(store, 0, NULL);
+        for (const char *name; dir && (name = g_dir_read_name(dir));)
+            if (name[0] != '.')
+                return glint_fail(error, GLINT_ERROR_DATA, "%s holds \"%s\" but no settings.json, so it is not known what it comes from; choose another --out, or delete %s",
+                                  store, name, store);
+        return TRUE;
+    }
+    g_autoptr(json_t) root = glint_collect_settings(folder, error);
+    if (!root)
+        return FALSE;
+    g_autoptr(GString) differ = g_string_new(NULL);
+    for (gsize k = 0; k < GLINT_N_SETTINGS; k++) {
+        const char *stored = json_string_value(json_object_get(json_object_get(root, "settings"), settings[k].key));
+        gboolean hash = g_str_has_suffix(settings[k].key, "sha256");
+        if (g_strcmp0(stored, wanted->value[k]) == 0)
+            continue;
+        g_string_append(differ, differ->len ? "; " : "");
+        if (hash)
+            g_string_append_printf(differ, "%s (sha256 was %.12s, is now %.12s)", settings[k].words, stored ? stored : "missing", wanted->value[k]);
+        else
+            g_string_append_printf(differ, "%s (was %s, is now %s)", settings[k].words, stored ? stored : "missing", wanted->value[k]);
+    }
+    return differ->len == 0 ||
+           glint_fail(error, GLINT_ERROR_DATA, "%s holds moments of another run; what differs: %s; choose another --out, or delete %s", store, differ->str, store);
+}
+
+static json_t *describe_class(const char *name, const GlintClassCount *count)
+{
+    g_autofree char *folder = glint_class_folder(name);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "name", name, "folder", folder, "texts", (json_int_t)count->texts, "tokens", (json_int_t)count->tokens,
+                     "truncated", (json_int_t)count->truncated, "no_tokens", (json_int_t)count->no_tokens, "samples", (json_int_t)count->samples);
+}
+
+gboolean glint_store_write(const char *folder, const GlintSettings *values, const GlintDataset *dataset, const GlintClassCount *count, GError **error)
+{
+    g_autofree char *path = settings_path(folder);
+    g_autoptr(json_t) root = json_object();
+    json_t *object = json_object(), *classes = json_array();
+    for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
+        json_object_set_new(object, settings[k].key, json_string(values->value[k]));
+    for (guint c = 0; c < dataset->classes->len; c++)
+        json_array_append_new(classes, describe_class(g_ptr_array_index(dataset->classes, c), &count[c]));
+    json_object_set_new(root, "settings", object);
+    json_object_set_new(root, "classes", classes);
+    return glint_json_write(path, root, error);
+}
+
+gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error)
+{
+    g_autoptr(json_t) root = glint_collect_settings(folder, error);
+    if (!root)
+        return FALSE;
+    GError *problem = NULL;
+    size_t c;
+    json_t *entry;
+    stats->n_texts = stats->n_tokens = stats->n_truncated = stats->n_no_tokens = 0;
+    json_array_foreach(json_object_get(root, "classes"), c, entry) {
+        stats->n_texts += (gsize)glint_json_int(entry, "texts", 0, &problem);
+        stats->n_tokens += (gsize)glint_json_int(entry, "tokens", 0, &problem);
+        stats->n_truncated += (gsize)glint_json_int(entry, "truncated", 0, &problem);
+        stats->n_no_tokens += (gsize)glint_json_int(entry, "no_tokens", 0, &problem);
+    }
+    if (problem)
+        g_propagate_prefixed_error(error, problem, "%s/moments/settings.json: ", folder);
+    return problem == NULL;
+}
+
+GPtrArray *glint_collect_classes(const char *folder, GError **error)
+{
+    g_autoptr(json_t) root = glint_collect_settings(folder, error);
+    if (!root)
+        return NULL;
+    g_autoptr(GPtrArray) classes = g_ptr_array_new_with_free_func(g_free);
+    size_t c;
+    json_t *entry;
+    json_array_foreach(json_object_get(root, "classes"), c, entry) {
+        const char *name = json_string_value(json_object_get(entry, "name"));
+        if (!name) {
+            glint_fail(error, GLINT_ERROR_FORMAT, "%s/moments/settings.json: class %zu has no \"name\"; delete the folder moments and collect again", folder, c);
+            return NULL;
+        }
+        g_ptr_array_add(classes, g_strdup(name));
+    }
+    return g_steal_pointer(&classes);
+}
+
+static gboolean sweep_folder(const char *path, GError **error)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    g_autoptr(GPtrArray) debris = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; dir && (name = g_dir_read_name(dir));)
+        if (g_str_has_prefix(name, ".glint-")) /* base/files.c's temporary names */
+            g_ptr_array_add(debris, g_build_filename(path, name, NULL));
+    for (guint k = 0; k < debris->len; k++)
+        if (!glint_remove_tree(g_ptr_array_index(debris, k), error))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean glint_store_sweep(const char *folder, const GlintDataset *dataset, GError **error)
+{
+    g_autofree char *store = glint_store_folder(folder);
+    if (!sweep_folder(store, error))
+        return FALSE;
+    for (guint c = 0; c < dataset->classes->len; c++) {
+        g_autofree char *name = glint_class_folder(g_ptr_array_index(dataset->classes, c)), *path = g_build_filename(store, name, NULL);
+        if (!sweep_folder(path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- moments ---- */
+
+gboolean glint_store_has(const char *folder, const char *class_name, const GlintSite *site)
+{
+    g_autofree char *path = glint_moments_path(folder, class_name, site);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *values, GlintMoments *moments, GError **error)
+{
+    g_autofree char *path = glint_moments_path(folder, class_name, site), *parent = g_path_get_dirname(path);
+    g_autoptr(GHashTable) metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_insert(metadata, g_strdup("class"), g_strdup(class_name));
+    g_hash_table_insert(metadata, g_strdup("site"), glint_site_name(site));
+    for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
+        g_hash_table_insert(metadata, g_strdup(settings[k].key), g_strdup(values->value[k]));
+    glint_moments_flush(moments);
+    return glint_mkdir(parent, error) && glint_moments_save(moments, path, metadata, error);
+}
+
+static GlintMoments *load_one(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error)
+{
+    g_autofree char *path = glint_moments_path(folder, class_name, site);
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        return glint_moments_load(path, metadata, error);
+    glint_fail(error, GLINT_ERROR_IO, "%s: no such file; collect this site and layer first (glint collect with the same --out)", path);
+    return NULL;
+}
+
+GlintMoments *glint_collect_load(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error)
+{
+    g_autoptr(GPtrArray) classes = glint_collect_classes(folder, error);
+    if (!classes)
+        return NULL;
+    for (guint c = 0; c < classes->len; c++)
+        if (strcmp(g_ptr_array_index(classes, c), class_name) == 0)
+            return load_one(folder, class_name, site, metadata, error);
+    if (strcmp(class_name, "all") != 0 || classes->len == 0) {
+        glint_fail(error, GLINT_ERROR_DATA, "%s: no class \"%s\" in it; glint info lists what there is", folder, class_name);
+        return NULL;
+    }
+    g_autoptr(GlintMoments) all = load_one(folder, g_ptr_array_index(classes, 0), site, metadata, error);
+    for (guint c = 1; all && c < classes->len; c++) {
+        g_autoptr(GlintMoments) next = load_one(folder, g_ptr_array_index(classes, c), site, NULL, error);
+        if (!next || !glint_moments_merge(all, next, error)) {
+            if (metadata)
+                g_clear_pointer(metadata, g_hash_table_unref);
+            return NULL;
+        }
+    }
+    if (all && metadata)
+        g_hash_table_insert(*metadata, g_strdup("class"), g_strdup("all"));
+    return g_steal_pointer(&all);
+}
