@@ -90,10 +90,17 @@ static double *read_diagonal(const GlintCsr *matrix, char *const *neurons, GErro
     return g_steal_pointer(&diagonal);
 }
 
+/* sqrt(a b), with one rounding less than sqrt(a) sqrt(b) where the product neither overflows nor underflows. */
+static double geometric_mean(double a, double b)
+{
+    double product = a * b;
+    return product > 1e-290 && product < 1e290 ? sqrt(product) : sqrt(a) * sqrt(b);
+}
+
 /* rho_ij of one stored entry, checked against its mirror image. */
 static gboolean edge_pcor(const GlintCsr *matrix, const double *diagonal, gsize i, gsize j, double value, char *const *neurons, double *pcor, GError **error)
 {
-    double scale = sqrt(diagonal[i]) * sqrt(diagonal[j]), mirror = entry(matrix, j, i);
+    double scale = geometric_mean(diagonal[i], diagonal[j]), mirror = entry(matrix, j, i);
     if (!(fabs(value - mirror) <= symmetry_tolerance * MAX(scale, fabs(value))))
         return glint_fail(error, GLINT_ERROR_DATA, "the precision matrix is not symmetric at %s, %s: %g and %g; both triangles must be stored", neurons[i], neurons[j], value, mirror);
     *pcor = -value / scale;
@@ -105,7 +112,9 @@ static gboolean edge_pcor(const GlintCsr *matrix, const double *diagonal, gsize 
 
 static double correlation(const double *covariance, gsize p, gsize i, gsize j)
 {
-    double cor = covariance ? covariance[i * p + j] / (sqrt(covariance[i * p + i]) * sqrt(covariance[j * p + j])) : NAN;
+    if (!covariance || !(covariance[i * p + i] > 0 && covariance[j * p + j] > 0))
+        return NAN;
+    double cor = covariance[i * p + j] / geometric_mean(covariance[i * p + i], covariance[j * p + j]);
     return isfinite(cor) ? cor : NAN;
 }
 

@@ -32,7 +32,7 @@ GlintGraph *glint_graph_new(const GlintCsr *precision, char *const *neurons, con
 void glint_graph_free(GlintGraph *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintGraph, glint_graph_free)
 /* Leiden modules on |rho| (igraph, fixed seed, modularity objective: the best of several restarts, each iterated until it is
- * stable) and betweenness: exact, O(V E), up to about 5,000 nodes of degree 10; beyond that work it is estimated from a
+ * stable) and betweenness: exact, O(V E), up to about 5,000 nodes of degree 20; beyond that work it is estimated from a
  * sample of sources (see betweenness_sources). */
 gboolean glint_graph_measure(GlintGraph *self, guint64 seed, GError **error);
 /* Rows of the matrix ordered by module, then by decreasing strength, isolated nodes last: for heat maps. p entries; free with g_free. */

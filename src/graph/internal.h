@@ -15,6 +15,9 @@ int gli_compare_edges(const void *a, const void *b);
 /* Modularity of node->module on |pcor|, isolated nodes ignored; sets n_modules too. */
 void gli_graph_score(GlintGraph *self);
 
+/* glint_graph_measure() with another limit on the work of betweenness, sources x (V + 2E). */
+gboolean gli_graph_measure(GlintGraph *self, guint64 seed, double budget, GError **error);
+
 /* The double as text in the C locale, with the fewest of 15 to 17 digits that read back equal; NAN and infinity as "". */
 enum { GLI_NUMBER_SIZE = 40 };
 const char *gli_number(char buffer[GLI_NUMBER_SIZE], double value);

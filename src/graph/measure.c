@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum { MAX_ITERATIONS = 50, MIN_SOURCES = 256 };
-static const double source_budget = 6e8; /* (V + 2E) x sources: 5,000 nodes of degree 22, or about half a minute */
+static const double default_budget = 6e8; /* (V + 2E) x sources: 5,000 nodes of degree 22, or some ten seconds */
 static const double leiden_beta = 0.01;  /* randomness of the refinement step: the authors' default */
 
 /* The nodes with an edge as an igraph: isolated ones have no module and lie on no path. Weights are |rho| relative to the
@@ -216,12 +216,12 @@ static gboolean sampled_betweenness(Connected *connected, igraph_vector_t *out, 
     return ok;
 }
 
-static gboolean find_betweenness(GlintGraph *self, Connected *connected, GError **error)
+static gboolean find_betweenness(GlintGraph *self, Connected *connected, double budget, GError **error)
 {
     double p = (double)self->p, pairs = (p - 1) * (p - 2) / 2, per_source = (double)connected->n + 2 * (double)self->n_edges;
     gsize n_sources = connected->n;
-    if ((double)n_sources * per_source > source_budget)
-        n_sources = MIN(n_sources, MAX((gsize)MIN_SOURCES, (gsize)(source_budget / per_source)));
+    if ((double)n_sources * per_source > budget)
+        n_sources = MIN(n_sources, MAX((gsize)MIN_SOURCES, (gsize)(budget / per_source)));
     igraph_vector_t raw;
     if (!gli_igraph_check(igraph_vector_init(&raw, 0), "allocating betweenness", error))
         return FALSE;
@@ -237,7 +237,7 @@ static gboolean find_betweenness(GlintGraph *self, Connected *connected, GError 
     return ok;
 }
 
-gboolean glint_graph_measure(GlintGraph *self, guint64 seed, GError **error)
+gboolean gli_graph_measure(GlintGraph *self, guint64 seed, double budget, GError **error)
 {
     for (gsize i = 0; i < self->p; i++) {
         self->nodes[i].module = -1;
@@ -250,9 +250,14 @@ gboolean glint_graph_measure(GlintGraph *self, guint64 seed, GError **error)
         Connected connected;
         if (!gli_igraph_enter(&scope, seed, error) || !connected_init(&connected, self, error))
             return FALSE;
-        ok = find_modules(self, &connected, error) && find_betweenness(self, &connected, error);
+        ok = find_modules(self, &connected, error) && find_betweenness(self, &connected, budget, error);
         connected_release(&connected);
     }
     gli_graph_score(self);
     return ok;
+}
+
+gboolean glint_graph_measure(GlintGraph *self, guint64 seed, GError **error)
+{
+    return gli_graph_measure(self, seed, default_budget, error);
 }

@@ -126,7 +126,7 @@ static gboolean parse_real(const char *text, double *out)
 
 static gboolean parse_int(const char *text, gint64 low, gint64 high, gint64 *out)
 {
-    return g_ascii_string_to_signed(text, 10, low, high, out, NULL);
+    return low <= high && g_ascii_string_to_signed(text, 10, low, high, out, NULL);
 }
 
 /* ---- modules.csv ---- */
