@@ -300,8 +300,7 @@ static double total_tokens(const Run *run)
 static gboolean run_all(Run *run, gboolean known, GError **error)
 {
     GError *problem = NULL;
-    if (!known && !(glint_partial_remove(run->folder, error) && /* without settings nobody knows of what it is a part */
-                    glint_store_write(run->folder, run->settings, run->dataset, run->plan->count, error)))
+    if (!known && !glint_store_write(run->folder, run->settings, run->dataset, run->plan->count, error))
         return FALSE;
     GlintPartial *partial = glint_partial_open(run->folder, &problem);
     if (problem) {
@@ -374,6 +373,9 @@ static gboolean collect_locked(Run *run, const GlintTokenizer *tokenizer, GError
         run->stats->reused = TRUE;
         return glint_store_counts(run->folder, run->stats, error);
     }
+    if (run->options->pool == GLINT_POOL_FIRST && glint_tokenizer_n_prefix(tokenizer) > 0)
+        glint_warn("--pool first: every text starts with the same special token, and position 0 of a causal model sees only itself, so every text gives the same row; "
+                   "--pool mean and --pool last vary");
     gsize max_tokens = glint_model_info(run->model)->max_tokens;
     if (run->options->max_tokens > 0)
         max_tokens = MIN(max_tokens, run->options->max_tokens);

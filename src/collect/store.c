@@ -99,18 +99,26 @@ json_t *glint_collect_settings(const char *folder, GError **error)
     return g_steal_pointer(&root);
 }
 
+/* Something in the store that was worked for: a class's folder, or the state of an unfinished run. NULL when there is none. */
+static char *find_work(const char *store)
+{
+    g_autoptr(GDir) dir = g_dir_open(store, 0, NULL);
+    g_autofree char *state = g_build_filename(store, ".partial", "state.json", NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));)
+        if (name[0] != '.' && strcmp(name, "settings.json") != 0)
+            return g_strdup(name);
+    return g_file_test(state, G_FILE_TEST_EXISTS) ? g_strdup(".partial") : NULL;
+}
+
 gboolean glint_store_check(const char *folder, const GlintSettings *wanted, gboolean *known, GError **error)
 {
-    g_autofree char *path = settings_path(folder), *store = glint_store_folder(folder);
-    *known = g_file_test(path, G_FILE_TEST_EXISTS);
-    if (!*known) {
-        g_autoptr(GDir) dir = g_dir_open(store, 0, NULL);
-        for (const char *name; dir && (name = g_dir_read_name(dir));)
-            if (name[0] != '.')
-                return glint_fail(error, GLINT_ERROR_DATA, "%s holds \"%s\" but no settings.json, so it is not known what it comes from; choose another --out, or delete %s",
-                                  store, name, store);
+    g_autofree char *path = settings_path(folder), *store = glint_store_folder(folder), *work = find_work(store);
+    *known = work != NULL; /* settings of a run that failed before it had anything bind nobody */
+    if (!work)
         return TRUE;
-    }
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return glint_fail(error, GLINT_ERROR_DATA, "%s holds \"%s\" but no settings.json, so it is not known what it comes from; choose another --out, or delete %s", store,
+                          work, store);
     g_autoptr(json_t) root = glint_collect_settings(folder, error);
     if (!root)
         return FALSE;

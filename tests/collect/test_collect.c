@@ -358,6 +358,22 @@ static void test_bad_requests(void **state)
     assert_true(g_error_matches(error, GLINT_ERROR, GLINT_ERROR_USAGE));
 }
 
+/* A run that failed before it had anything to keep stands in nobody's way. */
+static void test_failed_run_binds_nobody(void **state)
+{
+    (void)state;
+    g_autofree char *folder = in_scratch("failed");
+    GlintDataset *d = texts_of(30);
+    GlintCollectOptions options = options_of(GLINT_POOL_MEAN);
+    fake.overflow_token = 'c';
+    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "not finite");
+    fake.overflow_token = 0;
+    options.pool = GLINT_POOL_MAX;
+    assert_false(collect_good(d, &options, folder).reused);
+    assert_true(collect_good(d, &options, folder).reused);
+    dataset_drop(d);
+}
+
 static void test_not_finite(void **state)
 {
     (void)state;
@@ -542,7 +558,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pooling),           cmocka_unit_test(test_all_is_both),       cmocka_unit_test(test_first_is_refused_later),
         cmocka_unit_test(test_reuse_and_more_layers), cmocka_unit_test(test_settings_differ), cmocka_unit_test(test_bad_requests),
-        cmocka_unit_test(test_not_finite),        cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
+        cmocka_unit_test(test_failed_run_binds_nobody), cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
         cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
         cmocka_unit_test(test_two_at_once),
     };
