@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 1 << 16, WRITE_BYTES = 1 << 20 };
+enum { READ_BLOCK_BYTES = 1 << 20, WRITE_BYTES = 1 << 20 };
 
 typedef struct archive Archive;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_free)
@@ -254,7 +254,8 @@ GlintArray *glint_npz_parse(const void *bytes, gsize length, const char *name, c
     g_autoptr(Archive) archive = reader_new(name, error);
     if (archive == NULL)
         return NULL;
-    if (archive_read_open_memory(archive, bytes, length) != ARCHIVE_OK) {
+    /* In blocks: given all at once, libarchive computes a wrong CRC for stored members beyond 4 GiB. */
+    if (archive_read_open_memory2(archive, bytes, length, READ_BLOCK_BYTES) != ARCHIVE_OK) {
         read_fail(archive, name, error);
         return NULL;
     }

@@ -286,8 +286,8 @@ static inline float half_to_float(guint16 h)
     float small = (float)(gint32)rest * 0x1p-24f;
     guint32 small_bits;
     memcpy(&small_bits, &small, sizeof small_bits);
-    guint32 bits = rest < 0x400u ? small_bits : rest >= 0x7c00u ? special : normal;
-    return bits_to_float(sign | bits);
+    guint32 is_small = 0u - (guint32)(rest < 0x400u), is_special = 0u - (guint32)(rest >= 0x7c00u); /* all ones or none */
+    return bits_to_float(sign | (small_bits & is_small) | (special & is_special) | (normal & ~(is_small | is_special)));
 }
 
 GLINT_CLONES

@@ -1,6 +1,9 @@
 /* Run-time dispatch for hot loops: GLINT_CLONES before a function compiles it for several x86-64 levels and lets the
  * loader pick (GCC and clang ifunc clones); elsewhere it does nothing. Keep such functions leaf-like and plain C. The
- * sanitizers are left out because their runtime is not yet up when the loader calls the resolvers. */
+ * sanitizers are left out because their runtime is not yet up when the loader calls the resolvers.
+ *
+ * The levels are chosen by features: "arch=haswell" would ask whether the CPU *is* a Haswell, and leave every AMD CPU with
+ * the SSE2 code. clang 14 resolves the x86-64-v3 names wrongly, so it gets single features (its "avx2" has no FMA). */
 #pragma once
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define GLINT_SANITIZED 1
@@ -11,7 +14,11 @@
 #endif
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(GLINT_SANITIZED) && defined(__has_attribute)
 #if __has_attribute(target_clones)
-#define GLINT_CLONES __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#if !defined(__clang__) && __GNUC__ >= 12
+#define GLINT_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define GLINT_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
 #endif
 #endif
 #ifndef GLINT_CLONES
