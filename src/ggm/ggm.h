@@ -1,4 +1,28 @@
-/* libggm: sparse Gaussian graphical models (the graphical lasso). See src/ggm for the implementation. DRAFT: the owner of src/ggm completes this header. */
+/* libggm: sparse Gaussian graphical models by the graphical lasso, with a certificate on every answer.
+ *
+ * For a p x p covariance S (positive semidefinite; n < p is normal) and penalties L_ij >= 0 it solves
+ *
+ *   primal  min  f(T) = -logdet T + tr(S T) + sum_ij L_ij |T_ij|,  T positive definite
+ *   dual    max  logdet W + p   s.t. |W_ij - S_ij| <= L_ij, W positive definite       (at the optimum W = inverse of T)
+ *
+ * T (the precision matrix; its zeros are the missing edges) is what is returned. L_ij = lambda w_ij off the diagonal with
+ * weights w (1 where none are given), L_ii = lambda w_ii when the diagonal is penalised and 0 otherwise. The sum runs over both
+ * triangles, as in the R packages glasso, glassoFast and QUIC and in scikit-learn.
+ *
+ * With `scale` (the default) the problem is solved for the correlation matrix R_ij = S_ij / (s_i s_j), s_i = sqrt(S_ii), and the
+ * answer scaled back, T_ij = T^R_ij / (s_i s_j): lambda then means the same for every S. Objective, gap and residual in
+ * ggm_info belong to the problem that was solved: the correlation problem if scale is set, otherwise S as given.
+ *
+ * Method: exact screening into the connected components of {|S_ij| > L_ij} (Witten, Friedman & Simon 2011; Mazumder & Hastie,
+ * JMLR 2012), then block coordinate descent on the dual (Banerjee et al. 2008; Friedman, Hastie & Tibshirani 2008) with a small
+ * Gram problem on each column's active set, columns that do not touch each other solved side by side; see src/ggm/bcd.c.
+ *
+ * Cost: about 2 p nnz(T) flops a sweep and one Cholesky factorization of T, per component. Memory: ggm_memory_bytes.
+ * Threads: every function may be called from several threads at once; there is no global state, and nothing is printed.
+ * Determinism: the same problem and settings give the same bits, at any number of threads, on the same kind of processor
+ * with the same BLAS, if neither time limit nor interrupt strikes. (Gap and objective, whose sums BLAS may order by
+ * thread, may differ in the last digits; T does not.)
+ * Doubles throughout; times are in seconds. Pointers are to row-major arrays; S being symmetric, column-major is the same. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -7,55 +31,125 @@
 extern "C" {
 #endif
 
-/*   primal  min  f(T) = -logdet T + tr(S T) + sum_ij L_ij |T_ij|,  T positive definite
- *   dual    max  logdet W + p   s.t. |W_ij - S_ij| <= L_ij,        L_ij = lambda off the diagonal, L_ii = lambda or 0 */
+#define GGM_VERSION_MAJOR 0
+#define GGM_VERSION_MINOR 1
+#define GGM_VERSION_PATCH 0
 
-typedef enum { GGM_OK = 0, GGM_ERROR_ARGUMENT, GGM_ERROR_MEMORY, GGM_ERROR_NOT_FINITE, GGM_ERROR_NOT_SYMMETRIC, GGM_ERROR_DIAGONAL, GGM_ERROR_INDEFINITE } ggm_status;
+/* Errors: there is no answer, and the result is empty. */
+typedef enum {
+    GGM_OK = 0,
+    GGM_ERROR_ARGUMENT,      /* NULL, p = 0 or too large, lambda negative or NaN, a setting out of range */
+    GGM_ERROR_MEMORY,        /* an allocation failed, or p*p doubles do not fit the address space */
+    GGM_ERROR_NOT_FINITE,    /* S has a NaN or an infinity */
+    GGM_ERROR_NOT_SYMMETRIC, /* |S_ij - S_ji| > 1e-6 s_i s_j (below that the two are averaged) */
+    GGM_ERROR_DIAGONAL,      /* S_ii <= 0: a variable that does not vary */
+    GGM_ERROR_INDEFINITE     /* the penalised problem has no finite optimum that could be found: S is singular with lambda = 0,
+                                or so indefinite that no positive definite W satisfies the dual's bounds. An indefinite S whose
+                                penalised problem is well posed is solved, and certified, like any other. */
+} ggm_status;
+
+/* How a solve that has an answer ended. Anything but GGM_CONVERGED: the best feasible answer so far, with its true gap. */
 typedef enum { GGM_CONVERGED = 0, GGM_ITERATION_LIMIT, GGM_TIME_LIMIT, GGM_INTERRUPTED } ggm_outcome;
 
 typedef struct {
-    size_t p;
-    const double *s;         /* p*p symmetric covariance, borrowed during the call */
-    double lambda;
+    size_t p;                /* number of variables, at least 1 */
+    const double *s;         /* (p, p) symmetric covariance or correlation; borrowed, never written */
+    double lambda;           /* penalty >= 0 */
     bool penalize_diagonal;
-    bool scale;              /* solve for the correlation matrix of s and scale the answer back (default true) */
+    bool scale;              /* solve for the correlation matrix of s and scale the answer back (ggm_default_problem: true) */
+    const double *weights;   /* (p, p) symmetric weights w_ij >= 0 of the penalty, or NULL for 1 everywhere; borrowed.
+                                0 leaves an entry unpenalised, INFINITY (off the diagonal) forces it to zero. */
 } ggm_problem;
 
 typedef struct {
-    double tolerance;        /* on the relative duality gap; default 1e-7 */
-    int max_iterations;      /* sweeps; default 500 */
+    double tolerance;        /* on the relative duality gap; > 0, default 1e-7 */
+    int max_iterations;      /* sweeps over a component's columns; > 0, default 500 */
     double time_limit;       /* seconds; 0 = none */
-    int threads;             /* 0 = all */
+    int threads;             /* 0 = as many as OpenMP would use */
+    bool screening;          /* split into components first (default true; the answer is the same without, only later) */
     bool (*interrupt)(void *user_data);                                         /* true = stop with the best iterate; may be NULL */
-    void (*progress)(double lambda, int iteration, double gap, void *user_data); /* may be NULL */
-    void *user_data;
+    void (*progress)(double lambda, int iteration, double gap, void *user_data); /* relative gap, NaN while unknown; may be NULL */
+    void *user_data;         /* both callbacks are called from the calling thread only, some times a second at most a sweep apart */
 } ggm_settings;
 
 /* Symmetric sparse matrix, both triangles and the diagonal, compressed by rows, columns ascending. */
-typedef struct { size_t p, nnz; size_t *start; /* p+1 */ int *index; double *value; } ggm_sparse;
+typedef struct {
+    size_t p, nnz;
+    size_t *start;           /* (p+1) */
+    int *index;              /* (nnz) */
+    double *value;           /* (nnz) */
+} ggm_sparse;
 
 typedef struct {
-    double objective, duality_gap, relative_duality_gap, kkt_residual; /* certified apart from the solver, of the scaled problem */
-    size_t nonzeros;        /* of T, with the diagonal */
-    size_t components, largest_component;
-    int iterations;
+    double objective;            /* f(T) */
+    double duality_gap;          /* upper bound on f(T) - f(optimum), >= 0: certificate.c says how it is had */
+    double relative_duality_gap; /* duality_gap / max(1, |objective|) */
+    double kkt_residual;         /* largest violation of the optimality conditions by (T, W), see ggm_certificate */
+    size_t nonzeros;             /* of T, with the diagonal */
+    size_t components, largest_component; /* of the screened graph */
+    int iterations;              /* sweeps: the most that any component took; over a path, of the last solve */
     double seconds;
     int threads;
-    const char *solver;
+    const char *solver;          /* static text */
     ggm_outcome outcome;
     double lambda;
 } ggm_info;
 
-typedef struct { ggm_sparse precision; ggm_info info; } ggm_result;
+typedef struct {
+    ggm_sparse precision;    /* positive definite, symmetric, exact zeros */
+    ggm_info info;
+} ggm_result;                /* owned by the caller: ggm_result_release */
 
+/* A proof of how good a precision matrix is, from S, the penalties and T alone. */
+typedef struct {
+    double objective;            /* f(T), by Cholesky of T; infinite when T is not positive definite */
+    double dual_objective;       /* logdet W + p at a feasible W: the inverse of T with every entry moved into its bounds, and
+                                    towards diag(S) + ... far enough to be positive definite; -infinity if none was found */
+    double duality_gap;          /* objective - dual_objective, clipped at 0 (rounding); f(T) - f(optimum) is at most this */
+    double relative_duality_gap; /* duality_gap / max(1, |objective|) */
+    double kkt_residual;         /* max over i, j of |G_ij + L_ij sign T_ij| where T_ij != 0 and max(0, |G_ij| - L_ij) elsewhere,
+                                    G = S - inverse of T, in units of max S_ii (1 for the correlation problem) */
+    size_t nonzeros;             /* of T, with the diagonal */
+    bool positive_definite;      /* T has a Cholesky factor */
+} ggm_certificate;
+
+/* Solver state for one S: keeps W and T between solves, so that the next lambda starts from the last. */
+typedef struct ggm_workspace ggm_workspace;
+
+void ggm_default_problem(ggm_problem *problem);    /* zeros, scale = true */
 void ggm_default_settings(ggm_settings *settings);
+
+/* Solves one problem. *result is overwritten, not released first; on error it is zeroed. settings may be NULL (defaults). */
 ggm_status ggm_solve(const ggm_problem *problem, const ggm_settings *settings, ggm_result *result);
-/* Finds the largest lambda of a descending warm-started path whose average degree reaches `degree`; problem->lambda is ignored.
- * result->info.lambda tells which. */
+
+/* Solves for the lambda that gives a wanted average degree 2 edges / p, over all p variables; problem->lambda is ignored.
+ * A descending path lambda_k = 0.9^k lambda_max, warm-started, is followed until the degree reaches `degree`; six
+ * bisections (in log lambda) between the last two then refine it. Of all solved lambdas the one whose average degree is nearest is
+ * returned (the larger lambda among equals): result->info.lambda. The path ends at lambda_max / 1000: when even that
+ * graph is sparser than asked, it is the answer, so compare what came out with what was wanted. Time limit and interrupt hold for
+ * the whole path; when they strike, the nearest lambda so far is returned with that outcome. degree >= 0. */
 ggm_status ggm_solve_degree(const ggm_problem *problem, const ggm_settings *settings, double degree, ggm_result *result);
-void ggm_result_release(ggm_result *result);
+
+/* Checks `problem` once for any number of solves. The workspace borrows problem->s and problem->weights until it is freed. */
+ggm_status ggm_workspace_new(const ggm_problem *problem, const ggm_settings *settings, ggm_workspace **workspace);
+/* Solves for `lambda`, starting from the last answer; best along descending lambda. After an error the next solve starts cold. */
+ggm_status ggm_workspace_solve(ggm_workspace *workspace, double lambda, ggm_result *result);
+/* Smallest lambda whose graph has no edge: max over i != j of |S_ij| / w_ij of the problem solved (correlations if scaled). */
+double ggm_workspace_lambda_max(const ggm_workspace *workspace);
+void ggm_workspace_free(ggm_workspace *workspace);
+
+/* Recomputes the certificate of `precision` (in the units of problem->s, as ggm_solve returns it) from nothing but the problem
+ * and the matrix: independent of the solver. threads as in the settings. Cost: (5/3) q^3 flops and 3 q^2 doubles, q the largest component of
+ * {T_ij != 0 or |S_ij| > L_ij}. A T that is not positive definite is an answer (positive_definite = false), not an error. */
+ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, int threads, ggm_certificate *certificate);
+
+/* Upper bound on what ggm_solve allocates for p variables (one component of all), the result excluded; 0 if it overflows. */
+size_t ggm_memory_bytes(size_t p);
+
+void ggm_result_release(ggm_result *result);       /* NULL and all-zero are fine; leaves it all-zero */
 const char *ggm_status_text(ggm_status status);
 const char *ggm_outcome_text(ggm_outcome outcome);
+const char *ggm_version(void);                     /* "MAJOR.MINOR.PATCH" */
 
 #ifdef __cplusplus
 }

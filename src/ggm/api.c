@@ -1,0 +1,82 @@
+/* Public entry points that are nothing but calls of others, defaults, and texts. */
+#include "ggm/internal.h"
+
+#include <math.h>
+
+#define TEXT(x) #x
+#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+
+void ggm_default_problem(ggm_problem *problem)
+{
+    *problem = (ggm_problem){.scale = true};
+}
+
+void ggm_default_settings(ggm_settings *settings)
+{
+    *settings = (ggm_settings){.tolerance = 1e-7, .max_iterations = 500, .screening = true};
+}
+
+ggm_status ggm_solve(const ggm_problem *problem, const ggm_settings *settings, ggm_result *result)
+{
+    if (!result)
+        return GGM_ERROR_ARGUMENT;
+    *result = (ggm_result){0};
+    const double start = ggm_now();
+    ggm_workspace *workspace;
+    ggm_status status = ggm_workspace_new(problem, settings, &workspace);
+    if (status != GGM_OK)
+        return status;
+    status = ggm_workspace_solve(workspace, problem->lambda, result);
+    ggm_workspace_free(workspace);
+    if (status == GGM_OK)
+        result->info.seconds = ggm_now() - start;
+    return status;
+}
+
+void ggm_result_release(ggm_result *result)
+{
+    if (!result)
+        return;
+    ggm_sparse_release(&result->precision);
+    *result = (ggm_result){0};
+}
+
+/* S, W, and two work arrays of the same size per block, the largest case being one block; the third of a row of Gram matrices, columns and
+ * the sparse answer may take up to as much again when T is dense. */
+size_t ggm_memory_bytes(size_t p)
+{
+    const size_t squares = 7, lines = 200;
+    if (p == 0 || p > SIZE_MAX / sizeof(double) / (squares * p + lines))
+        return 0;
+    return (squares * p + lines) * p * sizeof(double);
+}
+
+const char *ggm_status_text(ggm_status status)
+{
+    switch (status) {
+    case GGM_OK: return "no error";
+    case GGM_ERROR_ARGUMENT: return "an argument or setting is out of its range";
+    case GGM_ERROR_MEMORY: return "not enough memory";
+    case GGM_ERROR_NOT_FINITE: return "the covariance has a NaN or infinite entry";
+    case GGM_ERROR_NOT_SYMMETRIC: return "the covariance, the weights or the precision matrix is not symmetric";
+    case GGM_ERROR_DIAGONAL: return "a variance on the diagonal is not positive: leave constant variables out";
+    case GGM_ERROR_INDEFINITE: return "no positive definite solution exists: raise lambda, or repair an indefinite or singular covariance";
+    }
+    return "unknown status";
+}
+
+const char *ggm_outcome_text(ggm_outcome outcome)
+{
+    switch (outcome) {
+    case GGM_CONVERGED: return "converged";
+    case GGM_ITERATION_LIMIT: return "iteration limit";
+    case GGM_TIME_LIMIT: return "time limit";
+    case GGM_INTERRUPTED: return "interrupted";
+    }
+    return "unknown outcome";
+}
+
+const char *ggm_version(void)
+{
+    return VERSION(GGM_VERSION_MAJOR, GGM_VERSION_MINOR, GGM_VERSION_PATCH);
+}

@@ -1,0 +1,312 @@
+/* One connected component: its own compact copy of S, the iterate W and the columns of T, all owned by the block.
+ *
+ * Cold start: W = diag(S) + (1 - t) offdiag(S) + diag(L), with the largest t <= 1 that keeps |W - S| <= L. It is feasible, and
+ * positive definite whenever t > 0: a mixture of the positive semidefinite S and its positive diagonal. (S + L itself, the start of
+ * R's glasso, is feasible too, but further away and singular when the diagonal is not penalised and n < p.)
+ *
+ * Warm start from lambda': for lambda < lambda', W = S + (lambda / lambda')(W' - S), a mixture of S and the old W: feasible for the new
+ * bounds and positive definite, while W' is not feasible; starting there makes R's glasso fail on paths (Mazumder & Hastie, EJS
+ * 2012). For lambda > lambda', W' itself is feasible. Between old blocks W' is 0. */
+#include "ggm/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t square(int m)
+{
+    return (size_t)m * (size_t)m;
+}
+
+static void copy_covariance(ggm_block *block, const ggm_problem *problem, const double *scales)
+{
+    const size_t tile = 64, m = (size_t)block->m; /* tiles, for ggm_entry reads both triangles */
+    for (size_t i0 = 0; i0 < m; i0 += tile)
+        for (size_t j0 = 0; j0 < m; j0 += tile)
+            for (size_t i = i0; i < m && i < i0 + tile; i++)
+                for (size_t j = j0; j < m && j < j0 + tile; j++)
+                    block->s[i * m + j] = ggm_entry(problem, scales, (size_t)block->node[i], (size_t)block->node[j]);
+    for (size_t i = 0; block->weights && i < m; i++)
+        for (size_t j = 0; j < m; j++)
+            block->weights[i * m + j] = problem->weights[(size_t)block->node[i] * problem->p + (size_t)block->node[j]];
+}
+
+bool ggm_block_init(ggm_block *block, const ggm_problem *problem, const double *scales, const int *node, int m, double lambda)
+{
+    *block = (ggm_block){.m = m, .node = node, .lambda = lambda, .penalize_diagonal = problem->penalize_diagonal};
+    block->s = ggm_alloc(square(m), sizeof *block->s);
+    block->w = ggm_alloc(square(m), sizeof *block->w);
+    block->weights = problem->weights ? ggm_alloc(square(m), sizeof *block->weights) : NULL;
+    block->columns = ggm_alloc_zero((size_t)m, sizeof *block->columns);
+    if (!block->s || !block->w || !block->columns || (problem->weights && !block->weights)) {
+        ggm_block_release(block);
+        return false;
+    }
+    copy_covariance(block, problem, scales);
+    return true;
+}
+
+static void set_diagonal(ggm_block *block)
+{
+    const size_t m = (size_t)block->m;
+    for (size_t i = 0; i < m; i++) {
+        block->w[i * m + i] = block->s[i * m + i] + ggm_penalty(block, (int)i, (int)i);
+        block->columns[i].diagonal = 1 / block->w[i * m + i];
+    }
+}
+
+bool ggm_column_reserve(ggm_column *column, int count)
+{
+    if (count <= column->capacity)
+        return true;
+    int capacity = count + count / 2 + 8;
+    int *index = ggm_alloc((size_t)capacity, sizeof *index);
+    double *beta = ggm_alloc((size_t)capacity, sizeof *beta);
+    if (!index || !beta) {
+        ggm_free(index);
+        ggm_free(beta);
+        return false;
+    }
+    if (column->count > 0) {
+        memcpy(index, column->index, (size_t)column->count * sizeof *index);
+        memcpy(beta, column->beta, (size_t)column->count * sizeof *beta);
+    }
+    ggm_free(column->index);
+    ggm_free(column->beta);
+    column->index = index;
+    column->beta = beta;
+    column->capacity = capacity;
+    return true;
+}
+
+/* The constraints that beta = 0 violates */
+static bool first_active_sets(ggm_block *block)
+{
+    const size_t m = (size_t)block->m;
+    for (size_t j = 0; j < m; j++) {
+        ggm_column *column = &block->columns[j];
+        column->count = 0;
+        for (size_t i = 0; i < m; i++)
+            if (i != j && fabs(block->s[j * m + i]) > ggm_penalty(block, (int)i, (int)j)) {
+                if (!ggm_column_reserve(column, column->count + 1))
+                    return false;
+                column->index[column->count] = (int)i;
+                column->beta[column->count++] = 0;
+            }
+    }
+    return true;
+}
+
+bool ggm_block_cold(ggm_block *block)
+{
+    ggm_evidence evidence = {.m = block->m, .s = block->s, .weights = block->weights, .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal};
+    double keep = 1 - ggm_shrinkage(&evidence);
+    for (size_t k = 0; k < square(block->m); k++)
+        block->w[k] = keep * block->s[k];
+    set_diagonal(block);
+    return first_active_sets(block);
+}
+
+void ggm_block_rescale(ggm_block *block, double lambda)
+{
+    double ratio = fmin(1, lambda / block->lambda);
+    for (size_t k = 0; k < square(block->m); k++)
+        block->w[k] = block->s[k] + ratio * (block->w[k] - block->s[k]);
+    block->lambda = lambda;
+    block->sweeps = 0;
+    set_diagonal(block);
+}
+
+/* The old column's entries whose variables are in this block, renumbered */
+static bool warm_column(ggm_column *column, const ggm_column *old, const int *old_node, const ggm_places *places, int number)
+{
+    column->index = ggm_alloc((size_t)old->count, sizeof *column->index);
+    column->beta = ggm_alloc((size_t)old->count, sizeof *column->beta);
+    if (!column->index || !column->beta)
+        return false;
+    column->capacity = old->count;
+    for (int k = 0; k < old->count; k++) {
+        int variable = old_node[old->index[k]];
+        if (places->block_of[variable] != number)
+            continue;
+        column->index[column->count] = places->place[variable];
+        column->beta[column->count++] = old->beta[k];
+    }
+    return true;
+}
+
+bool ggm_block_warm(ggm_block *block, const ggm_places *places, const ggm_block *old, const ggm_places *old_places, double old_lambda)
+{
+    const size_t m = (size_t)block->m;
+    const double ratio = fmin(1, block->lambda / old_lambda);
+    const int number = places->block_of[block->node[0]];
+    for (size_t i = 0; i < m; i++) {
+        const int a = old_places->block_of[block->node[i]];
+        double *w = block->w + i * m;
+        const double *s = block->s + i * m;
+        const double *row = a >= 0 ? old[a].w + (size_t)old_places->place[block->node[i]] * (size_t)old[a].m : NULL;
+        for (size_t j = 0; j < m; j++) {
+            const int b = old_places->block_of[block->node[j]];
+            double before = row && a == b ? row[old_places->place[block->node[j]]] : 0;
+            w[j] = s[j] + ratio * (before - s[j]);
+        }
+        if (row && !warm_column(&block->columns[i], &old[a].columns[old_places->place[block->node[i]]], old[a].node, places, number))
+            return false;
+    }
+    set_diagonal(block);
+    return true;
+}
+
+/* Compressed rows of a square matrix; `value` is shared by reference to the caller's arrays */
+typedef struct {
+    size_t *start;
+    int *index;
+    double *value;
+} rows;
+
+static void rows_release(rows *r)
+{
+    ggm_free(r->start);
+    ggm_free(r->index);
+    ggm_free(r->value);
+}
+
+static bool rows_alloc(rows *r, size_t m, size_t nnz)
+{
+    r->start = ggm_alloc_zero(m + 1, sizeof *r->start);
+    r->index = ggm_alloc(nnz, sizeof *r->index);
+    r->value = ggm_alloc(nnz, sizeof *r->value);
+    return r->start && r->index && r->value;
+}
+
+static void counts_to_starts(size_t *start, size_t m)
+{
+    for (size_t i = 0; i < m; i++)
+        start[i + 1] += start[i];
+}
+
+static void starts_from_ends(size_t *start, size_t m) /* after filling, start[i] is the end of row i: shift back */
+{
+    memmove(start + 1, start, m * sizeof *start);
+    start[0] = 0;
+}
+
+/* by_row: -T_jj beta_j at (i, j), by rows i, j ascending */
+static bool gather_rows(const ggm_block *block, rows *by_row)
+{
+    const size_t m = (size_t)block->m;
+    size_t nnz = 0;
+    for (size_t j = 0; j < m; j++)
+        nnz += (size_t)block->columns[j].count;
+    if (!rows_alloc(by_row, m, nnz))
+        return false;
+    for (size_t j = 0; j < m; j++)
+        for (int k = 0; k < block->columns[j].count; k++)
+            by_row->start[block->columns[j].index[k] + 1] += block->columns[j].beta[k] != 0;
+    counts_to_starts(by_row->start, m);
+    for (size_t j = 0; j < m; j++)
+        for (int k = 0; k < block->columns[j].count; k++)
+            if (block->columns[j].beta[k] != 0) {
+                size_t at = by_row->start[block->columns[j].index[k]]++;
+                by_row->index[at] = (int)j;
+                by_row->value[at] = -block->columns[j].diagonal * block->columns[j].beta[k];
+            }
+    starts_from_ends(by_row->start, m);
+    return true;
+}
+
+static bool transpose(const rows *a, size_t m, rows *b)
+{
+    if (!rows_alloc(b, m, a->start[m]))
+        return false;
+    for (size_t k = 0; k < a->start[m]; k++)
+        b->start[a->index[k] + 1]++;
+    counts_to_starts(b->start, m);
+    for (size_t i = 0; i < m; i++)
+        for (size_t k = a->start[i]; k < a->start[i + 1]; k++) {
+            size_t at = b->start[a->index[k]]++;
+            b->index[at] = (int)i;
+            b->value[at] = a->value[k];
+        }
+    starts_from_ends(b->start, m);
+    return true;
+}
+
+/* Row i of the mean of the two, where both have an entry, with the diagonal; returns the end of `out` */
+static size_t merge_row(const ggm_block *block, const rows *a, const rows *b, size_t i, ggm_sparse *out, size_t at)
+{
+    size_t x = a->start[i], y = b->start[i];
+    bool diagonal = false;
+    while (x < a->start[i + 1] && y < b->start[i + 1]) {
+        if (a->index[x] < b->index[y]) {
+            x++;
+        } else if (a->index[x] > b->index[y]) {
+            y++;
+        } else {
+            if (!diagonal && (size_t)a->index[x] > i) {
+                diagonal = true;
+                out->index[at] = (int)i;
+                out->value[at++] = block->columns[i].diagonal;
+            }
+            double mean = 0.5 * (a->value[x] + b->value[y]);
+            out->index[at] = a->index[x];
+            out->value[at] = mean;
+            at += mean != 0;
+            x++;
+            y++;
+        }
+    }
+    if (!diagonal) {
+        out->index[at] = (int)i;
+        out->value[at++] = block->columns[i].diagonal;
+    }
+    return at;
+}
+
+bool ggm_block_precision(ggm_block *block)
+{
+    const size_t m = (size_t)block->m;
+    rows a = {0}, b = {0};
+    ggm_sparse t = {.p = m};
+    bool good = gather_rows(block, &a) && transpose(&a, m, &b);
+    if (good) {
+        t.start = ggm_alloc(m + 1, sizeof *t.start);
+        t.index = ggm_alloc(a.start[m] + m, sizeof *t.index);
+        t.value = ggm_alloc(a.start[m] + m, sizeof *t.value);
+        good = t.start && t.index && t.value;
+    }
+    if (good) {
+        t.start[0] = 0;
+        for (size_t i = 0; i < m; i++)
+            t.start[i + 1] = merge_row(block, &a, &b, i, &t, t.start[i]);
+        t.nnz = t.start[m];
+        ggm_sparse_release(&block->precision);
+        block->precision = t;
+    } else {
+        ggm_sparse_release(&t);
+    }
+    rows_release(&a);
+    rows_release(&b);
+    return good;
+}
+
+void ggm_sparse_release(ggm_sparse *matrix)
+{
+    ggm_free(matrix->start);
+    ggm_free(matrix->index);
+    ggm_free(matrix->value);
+    *matrix = (ggm_sparse){0};
+}
+
+void ggm_block_release(ggm_block *block)
+{
+    for (int j = 0; block->columns && j < block->m; j++) {
+        ggm_free(block->columns[j].index);
+        ggm_free(block->columns[j].beta);
+    }
+    ggm_free(block->columns);
+    ggm_free(block->s);
+    ggm_free(block->w);
+    ggm_free(block->weights);
+    ggm_sparse_release(&block->precision);
+    *block = (ggm_block){0};
+}

@@ -1,0 +1,116 @@
+/* Exact screening: the connected components of the graph {i != j: |S_ij| > L_ij} are those of the solution's graph, so each
+ * is a problem of its own (Witten, Friedman & Simon, JCGS 2011; Mazumder & Hastie, JMLR 13, 2012).
+ *
+ * Union-find with path halving over one pass of S; the root of a component is its smallest node, which numbers components and
+ * orders nodes the same way whatever the order of the unions. Cost: p^2/2 comparisons. */
+#include "ggm/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static int find(int *parent, int i)
+{
+    while (parent[i] != i) {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
+    }
+    return i;
+}
+
+static void join(int *parent, int i, int j)
+{
+    int a = find(parent, i), b = find(parent, j);
+    if (a < b)
+        parent[b] = a;
+    else
+        parent[a] = b;
+}
+
+static void join_covariance(const ggm_problem *problem, const double *scales, double lambda, int *parent)
+{
+    double margin = 0; /* more than half the asymmetry that problem.c lets pass */
+    for (size_t i = 0; i < problem->p; i++)
+        margin = fmax(margin, 1e-6 * ggm_entry(problem, scales, i, i));
+    for (size_t i = 1; i < problem->p; i++) {
+        const double *weights = problem->weights ? problem->weights + i * problem->p : NULL;
+        for (size_t j = 0; j < i; j++) {
+            double limit = weights ? ggm_weighted(lambda, weights[j]) : lambda;
+            /* The row's own entry first: its mean with the other triangle's costs a cache miss */
+            double own = fabs(problem->s[i * problem->p + j]) * scales[i] * scales[j];
+            if (own > limit - margin && fabs(ggm_entry(problem, scales, i, j)) > limit)
+                join(parent, (int)i, (int)j);
+        }
+    }
+}
+
+static void join_matrix(const ggm_sparse *matrix, int *parent)
+{
+    for (size_t i = 0; i < matrix->p; i++)
+        for (size_t k = matrix->start[i]; k < matrix->start[i + 1]; k++)
+            if (matrix->value[k] != 0)
+                join(parent, (int)i, matrix->index[k]);
+}
+
+static bool collect(int *parent, size_t p, ggm_components *components)
+{
+    int *number = ggm_alloc(p, sizeof *number);
+    components->node = ggm_alloc(p, sizeof *components->node);
+    components->start = ggm_alloc_zero(p + 1, sizeof *components->start);
+    if (!number || !components->node || !components->start) {
+        ggm_free(number);
+        ggm_components_release(components);
+        return false;
+    }
+    for (size_t i = 0; i < p; i++) {
+        int root = find(parent, (int)i);
+        number[i] = root == (int)i ? components->count++ : number[root]; /* roots come first: they are the smallest */
+        components->start[number[i] + 1]++;
+    }
+    for (int c = 0; c < components->count; c++) {
+        if (components->start[c + 1] > components->largest)
+            components->largest = components->start[c + 1];
+        components->start[c + 1] += components->start[c];
+    }
+    int *next = parent; /* no longer needed: reuse as the place where each component's next node goes */
+    memcpy(next, components->start, (size_t)components->count * sizeof *next);
+    for (size_t i = 0; i < p; i++)
+        components->node[next[number[i]]++] = (int)i;
+    ggm_free(number);
+    return true;
+}
+
+bool ggm_screen(const ggm_problem *problem, const double *scales, double lambda, const ggm_sparse *also, bool all, ggm_components *components)
+{
+    *components = (ggm_components){0};
+    int *parent = ggm_alloc(problem->p, sizeof *parent);
+    if (!parent)
+        return false;
+    for (size_t i = 0; i < problem->p; i++)
+        parent[i] = all ? 0 : (int)i;
+    if (!all)
+        join_covariance(problem, scales, lambda, parent);
+    if (also && !all)
+        join_matrix(also, parent);
+    bool good = collect(parent, problem->p, components);
+    ggm_free(parent);
+    return good;
+}
+
+void ggm_components_release(ggm_components *components)
+{
+    ggm_free(components->start);
+    ggm_free(components->node);
+    *components = (ggm_components){0};
+}
+
+double ggm_lambda_max(const ggm_problem *problem, const double *scales)
+{
+    double largest = 0;
+    for (size_t i = 1; i < problem->p; i++)
+        for (size_t j = 0; j < i; j++) {
+            double weight = problem->weights ? problem->weights[i * problem->p + j] : 1, entry = fabs(ggm_entry(problem, scales, i, j));
+            if (entry > 0 && !isinf(weight) && weight > 0 && entry / weight > largest)
+                largest = entry / weight;
+        }
+    return largest;
+}

@@ -1,0 +1,347 @@
+/* The workspace: the blocks of the last solution, kept so that the next lambda starts from them.
+ *
+ * Along descending lambda components only merge, along ascending lambda they only split; block.c's warm start serves both. Blocks own
+ * compact copies of S; while components change, old and new blocks live side by side.
+ *
+ * Large blocks are solved one after another by all threads (bcd.c), the many small ones one per thread. */
+#include "ggm/internal.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#define TEAM_SIZE 200     /* blocks from here on are worth all threads */
+#define REFINEMENTS 6     /* times that targets are tightened when blocks' gaps do not add up to the tolerance */
+
+typedef struct {
+    ggm_components components;
+    ggm_places places;
+    ggm_block *blocks;    /* (count) */
+    int count;
+    double lambda;
+} solution;
+
+struct ggm_workspace {
+    ggm_problem problem;  /* borrows s and weights */
+    ggm_settings settings;
+    double *scales;       /* (p) */
+    solution last;        /* count = -1: none */
+};
+
+static void solution_release(solution *old)
+{
+    for (int b = 0; b < old->count; b++)
+        ggm_block_release(&old->blocks[b]);
+    ggm_free(old->blocks);
+    ggm_free(old->places.block_of);
+    ggm_free(old->places.place);
+    ggm_components_release(&old->components);
+    memset(old, 0, sizeof *old);
+    old->count = -1;
+}
+
+/* ---- from one lambda to the next ---- */
+static bool same_components(const solution *a, const ggm_components *c, size_t p)
+{
+    return a->count >= 0 && a->components.count == c->count && memcmp(a->components.node, c->node, p * sizeof(int)) == 0 &&
+           memcmp(a->components.start, c->start, ((size_t)c->count + 1) * sizeof(int)) == 0;
+}
+
+static bool lay_out(solution *next, size_t p)
+{
+    const ggm_components *c = &next->components;
+    int count = 0;
+    for (int k = 0; k < c->count; k++)
+        count += c->start[k + 1] - c->start[k] > 1;
+    next->places.block_of = ggm_alloc(p, sizeof *next->places.block_of);
+    next->places.place = ggm_alloc(p, sizeof *next->places.place);
+    next->blocks = ggm_alloc_zero((size_t)count, sizeof *next->blocks);
+    next->count = 0;
+    if (!next->places.block_of || !next->places.place || !next->blocks)
+        return false;
+    for (int k = 0, block = 0; k < c->count; k++) {
+        bool alone = c->start[k + 1] - c->start[k] == 1;
+        for (int x = c->start[k]; x < c->start[k + 1]; x++) {
+            next->places.block_of[c->node[x]] = alone ? -1 : block;
+            next->places.place[c->node[x]] = x - c->start[k];
+        }
+        block += !alone;
+    }
+    return true;
+}
+
+static bool fill(const ggm_workspace *workspace, const solution *last, solution *next)
+{
+    const ggm_components *c = &next->components;
+    for (int k = 0; k < c->count; k++) {
+        int size = c->start[k + 1] - c->start[k];
+        if (size == 1)
+            continue;
+        ggm_block *block = &next->blocks[next->count];
+        if (!ggm_block_init(block, &workspace->problem, workspace->scales, c->node + c->start[k], size, next->lambda))
+            return false;
+        next->count++;
+        bool cold = last->count < 0 || next->lambda == 0 || last->lambda == 0;
+        if (!(cold ? ggm_block_cold(block) : ggm_block_warm(block, &next->places, last->blocks, &last->places, last->lambda)))
+            return false;
+    }
+    return true;
+}
+
+/* workspace->last becomes the starting point for lambda */
+static ggm_status advance(ggm_workspace *workspace, double lambda)
+{
+    solution next = {.lambda = lambda, .count = -1}, *last = &workspace->last;
+    if (!ggm_screen(&workspace->problem, workspace->scales, lambda, NULL, !workspace->settings.screening, &next.components))
+        return GGM_ERROR_MEMORY;
+    if (lambda > 0 && last->lambda > 0 && same_components(last, &next.components, workspace->problem.p)) {
+        ggm_components_release(&next.components);
+        for (int b = 0; b < last->count; b++)
+            ggm_block_rescale(&last->blocks[b], lambda);
+        last->lambda = lambda;
+        return GGM_OK;
+    }
+    if (!lay_out(&next, workspace->problem.p) || !fill(workspace, last, &next)) {
+        solution_release(&next);
+        return GGM_ERROR_MEMORY;
+    }
+    solution_release(last);
+    *last = next;
+    return GGM_OK;
+}
+
+/* ---- one solve ---- */
+static double lone_penalty(const ggm_workspace *workspace, size_t i)
+{
+    const ggm_problem *problem = &workspace->problem;
+    if (!problem->penalize_diagonal)
+        return 0;
+    return workspace->last.lambda * (problem->weights ? problem->weights[i * (problem->p + 1)] : 1);
+}
+
+/* T_ii = 1 / (S_ii + L_ii) of a variable without neighbours */
+static double lone_precision(const ggm_workspace *workspace, size_t i)
+{
+    return 1 / (ggm_entry(&workspace->problem, workspace->scales, i, i) + lone_penalty(workspace, i));
+}
+
+static ggm_status solve_block(ggm_block *block, double target, int threads, bool calling, ggm_control *control)
+{
+    if (block->lambda == 0 && !block->weights)
+        return ggm_unpenalised(block);
+    return ggm_bcd(block, target, threads, calling, control);
+}
+
+/* Solves the blocks whose gap is above their target; targets[b] = 0 lets the solver guess, negative leaves the block alone */
+static ggm_status solve_blocks(ggm_workspace *workspace, const double *targets, int threads, ggm_control *control)
+{
+    solution *now = &workspace->last;
+    atomic_int status = GGM_OK;
+    for (int b = 0; b < now->count && atomic_load(&status) == GGM_OK; b++)
+        if (now->blocks[b].m >= TEAM_SIZE && targets[b] >= 0)
+            atomic_store(&status, (int)solve_block(&now->blocks[b], targets[b], threads, true, control));
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) default(none) shared(now, targets, control, status)
+    for (int b = 0; b < now->count; b++)
+        if (now->blocks[b].m < TEAM_SIZE && targets[b] >= 0 && atomic_load(&status) == GGM_OK) {
+            ggm_status own = solve_block(&now->blocks[b], targets[b], 1, omp_get_thread_num() == 0, control);
+            if (own != GGM_OK)
+                atomic_store(&status, (int)own);
+        }
+    return (ggm_status)atomic_load(&status);
+}
+
+static void sum_up(const ggm_workspace *workspace, ggm_info *info)
+{
+    const solution *now = &workspace->last;
+    info->objective = info->duality_gap = info->kkt_residual = 0;
+    info->iterations = 0;
+    info->outcome = GGM_CONVERGED;
+    for (size_t i = 0; i < workspace->problem.p; i++)
+        if (now->places.block_of[i] < 0)
+            info->objective += 1 - log(lone_precision(workspace, i));
+    for (int b = 0; b < now->count; b++) {
+        const ggm_block *block = &now->blocks[b];
+        info->objective += block->objective;
+        info->duality_gap += block->gap;
+        info->kkt_residual = fmax(info->kkt_residual, block->kkt);
+        info->iterations = block->sweeps > info->iterations ? block->sweeps : info->iterations;
+        if (block->outcome > info->outcome)
+            info->outcome = block->outcome;
+    }
+    info->relative_duality_gap = info->duality_gap / fmax(1, fabs(info->objective));
+}
+
+/* Solves until the blocks' gaps add up to the tolerance on the whole: the first round's targets are guesses */
+static ggm_status solve_to_tolerance(ggm_workspace *workspace, double tolerance, int threads, ggm_control *control, ggm_info *info)
+{
+    solution *now = &workspace->last;
+    double *targets = ggm_alloc_zero((size_t)now->count, sizeof *targets);
+    if (!targets)
+        return GGM_ERROR_MEMORY;
+    ggm_status status = GGM_OK;
+    for (int round = 0; status == GGM_OK && round < REFINEMENTS; round++) {
+        status = solve_blocks(workspace, targets, threads, control);
+        if (status != GGM_OK)
+            break;
+        sum_up(workspace, info);
+        if (info->relative_duality_gap <= tolerance || info->outcome != GGM_CONVERGED)
+            break;
+        double covered = 0;
+        for (int b = 0; b < now->count; b++)
+            covered += now->blocks[b].m;
+        for (int b = 0; b < now->count; b++) {
+            double target = 0.9 * tolerance * fmax(1, fabs(info->objective)) * now->blocks[b].m / covered;
+            targets[b] = now->blocks[b].gap > target ? target : -1;
+        }
+    }
+    ggm_free(targets);
+    if (status == GGM_OK && info->outcome == GGM_CONVERGED && info->relative_duality_gap > tolerance)
+        info->outcome = GGM_ITERATION_LIMIT;
+    return status;
+}
+
+/* The blocks' precisions, in the caller's variables and units */
+static bool assemble(const ggm_workspace *workspace, ggm_sparse *out)
+{
+    const solution *now = &workspace->last;
+    const size_t p = workspace->problem.p;
+    size_t nnz = 0;
+    for (size_t i = 0; i < p; i++)
+        nnz += now->places.block_of[i] < 0;
+    for (int b = 0; b < now->count; b++)
+        nnz += now->blocks[b].precision.nnz;
+    *out = (ggm_sparse){.p = p, .nnz = nnz, .start = ggm_alloc(p + 1, sizeof *out->start), .index = ggm_alloc(nnz, sizeof *out->index),
+                        .value = ggm_alloc(nnz, sizeof *out->value)};
+    if (!out->start || !out->index || !out->value) {
+        ggm_sparse_release(out);
+        return false;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < p; i++) {
+        out->start[i] = at;
+        if (now->places.block_of[i] < 0) {
+            out->index[at] = (int)i;
+            out->value[at++] = lone_precision(workspace, i) * (workspace->scales[i] * workspace->scales[i]);
+            continue;
+        }
+        const ggm_block *block = &now->blocks[now->places.block_of[i]];
+        const ggm_sparse *t = &block->precision;
+        size_t row = (size_t)now->places.place[i];
+        for (size_t k = t->start[row]; k < t->start[row + 1]; k++) {
+            int j = block->node[t->index[k]];
+            out->index[at] = j;
+            out->value[at++] = t->value[k] * (workspace->scales[i] * workspace->scales[j]);
+        }
+    }
+    out->start[p] = at;
+    out->nnz = at;
+    return true;
+}
+
+ggm_status ggm_workspace_step(ggm_workspace *workspace, double lambda, double tolerance, ggm_control *control, ggm_result *result)
+{
+    const int threads = ggm_thread_count(workspace->settings.threads);
+    ggm_status status = advance(workspace, lambda);
+    control->lambda = lambda;
+    control->tolerance = tolerance;
+    ggm_info *info = &result->info;
+    *info = (ggm_info){.lambda = lambda, .threads = threads, .solver = "bcd"};
+    if (status == GGM_OK)
+        status = solve_to_tolerance(workspace, tolerance, threads, control, info);
+    if (status == GGM_OK && !assemble(workspace, &result->precision))
+        status = GGM_ERROR_MEMORY;
+    if (status != GGM_OK) {
+        solution_release(&workspace->last);
+        *result = (ggm_result){0};
+        return status;
+    }
+    info->nonzeros = result->precision.nnz;
+    info->components = (size_t)workspace->last.components.count;
+    info->largest_component = (size_t)workspace->last.components.largest;
+    info->seconds = ggm_now() - control->start;
+    return GGM_OK;
+}
+
+int ggm_workspace_enter(const ggm_workspace *workspace)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(ggm_thread_count(workspace->settings.threads));
+    return before;
+}
+
+void ggm_workspace_leave(int before)
+{
+    omp_set_num_threads(before);
+}
+
+void ggm_workspace_control(const ggm_workspace *workspace, ggm_control *control)
+{
+    control->settings = &workspace->settings;
+    control->start = ggm_now();
+    control->p = (double)workspace->problem.p;
+    control->lambda = control->tolerance = control->last_poll = 0;
+    atomic_init(&control->stop, GGM_CONVERGED);
+}
+
+const ggm_settings *ggm_workspace_settings(const ggm_workspace *workspace)
+{
+    return &workspace->settings;
+}
+
+/* ---- public ---- */
+ggm_status ggm_workspace_new(const ggm_problem *problem, const ggm_settings *settings, ggm_workspace **out)
+{
+    if (!out)
+        return GGM_ERROR_ARGUMENT;
+    *out = NULL;
+    if (!problem)
+        return GGM_ERROR_ARGUMENT;
+    ggm_settings chosen;
+    ggm_default_settings(&chosen);
+    if (settings)
+        chosen = *settings;
+    ggm_status status = ggm_check_settings(&chosen);
+    if (status == GGM_OK)
+        status = ggm_check_problem(problem);
+    if (status != GGM_OK)
+        return status;
+    ggm_workspace *workspace = ggm_alloc_zero(1, sizeof *workspace);
+    double *scales = ggm_scales(problem);
+    if (!workspace || !scales) {
+        ggm_free(workspace);
+        ggm_free(scales);
+        return GGM_ERROR_MEMORY;
+    }
+    *workspace = (ggm_workspace){.problem = *problem, .settings = chosen, .scales = scales, .last = {.count = -1}};
+    *out = workspace;
+    return GGM_OK;
+}
+
+void ggm_workspace_free(ggm_workspace *workspace)
+{
+    if (!workspace)
+        return;
+    solution_release(&workspace->last);
+    ggm_free(workspace->scales);
+    ggm_free(workspace);
+}
+
+double ggm_workspace_lambda_max(const ggm_workspace *workspace)
+{
+    return ggm_lambda_max(&workspace->problem, workspace->scales);
+}
+
+ggm_status ggm_workspace_solve(ggm_workspace *workspace, double lambda, ggm_result *result)
+{
+    if (!result)
+        return GGM_ERROR_ARGUMENT;
+    *result = (ggm_result){0};
+    if (!workspace || !(lambda >= 0) || !isfinite(lambda))
+        return GGM_ERROR_ARGUMENT;
+    int before = ggm_workspace_enter(workspace);
+    ggm_control control;
+    ggm_workspace_control(workspace, &control);
+    ggm_status status = ggm_workspace_step(workspace, lambda, workspace->settings.tolerance, &control, result);
+    ggm_workspace_leave(before);
+    return status;
+}
