@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { PARALLEL_FROM = 1 << 19 };
+
 static const char *const names[] = {"mean", "last", "max", "tokens", "first"};
 
 const char *glint_pool_name(GlintPool pool) { return (gsize)pool < G_N_ELEMENTS(names) ? names[pool] : "?"; }
@@ -112,7 +114,8 @@ gboolean glint_pool_tap(const GlintSite *site, const GlintBatch *batch, float *r
         return add_tokens(self, site, batch, rows, width, error);
     for (gsize first = 0; first < batch->n_sequences; first += GLINT_POOL_ROWS) {
         gsize n = MIN((gsize)GLINT_POOL_ROWS, batch->n_sequences - first);
-#pragma omp parallel for schedule(dynamic)
+        gsize work = (batch->start[first + n] - batch->start[first]) * width; /* little work is not worth waking threads for */
+#pragma omp parallel for schedule(dynamic) if (work > PARALLEL_FROM)
         for (gsize k = 0; k < n; k++) {
             gsize start = batch->start[first + k], length = batch->start[first + k + 1] - start;
             pool_text(self->pool, self->prefix, rows + start * width, length, width, self->rows + k * width);

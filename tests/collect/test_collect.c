@@ -2,6 +2,7 @@
  * interrupting, and killing. The program runs itself as a child process that is killed: `test_collect collect FOLDER KILL_AT
  * INTERRUPT_AT SLEEP_US`. */
 #include "base/error.h"
+#include "base/files.h"
 #include "base/talk.h"
 #include "collect/collect.h"
 #include "collect/columns.h"
@@ -27,19 +28,6 @@ static const GlintSite site0 = {GLINT_SITE_MLP_POST, 0}, site1 = {GLINT_SITE_MLP
 
 /* ---- helpers ---- */
 
-static void remove_tree(const char *path)
-{
-    GDir *dir = g_dir_open(path, 0, NULL);
-    if (dir) {
-        for (const char *name; (name = g_dir_read_name(dir));) {
-            g_autofree char *below = g_build_filename(path, name, NULL);
-            remove_tree(below);
-        }
-        g_dir_close(dir);
-    }
-    g_remove(path);
-}
-
 static int make_scratch(void **state)
 {
     (void)state;
@@ -50,7 +38,7 @@ static int make_scratch(void **state)
 static int drop_scratch(void **state)
 {
     (void)state;
-    remove_tree(scratch);
+    assert_true(glint_remove_tree(scratch, NULL));
     g_clear_pointer(&scratch, g_free);
     return 0;
 }

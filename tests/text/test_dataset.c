@@ -1,5 +1,6 @@
 /* Labelled data: every layout and file kind, what is skipped and counted, and what the errors say. */
 #include "base/error.h"
+#include "base/files.h"
 #include "text/dataset.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -22,23 +23,10 @@ static int make_scratch(void **state)
     return scratch ? 0 : -1;
 }
 
-static void remove_tree(const char *path)
-{
-    GDir *dir = g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    if (dir) {
-        for (const char *name; (name = g_dir_read_name(dir));) {
-            g_autofree char *below = g_build_filename(path, name, NULL);
-            remove_tree(below);
-        }
-        g_dir_close(dir);
-    }
-    g_remove(path);
-}
-
 static int drop_scratch(void **state)
 {
     (void)state;
-    remove_tree(scratch);
+    assert_true(glint_remove_tree(scratch, NULL));
     g_clear_pointer(&scratch, g_free);
     return 0;
 }
