@@ -27,7 +27,7 @@ gsize gli_attention_scratch_floats(const GliArch *arch)
 }
 
 /* C [8, 16] (+)= A [8, n] B [n, 16]. */
-static inline void tile(gsize n, const float *a, gsize a_stride, const float *b, gsize b_stride, gboolean add, float *c, gsize c_stride)
+static inline __attribute__((always_inline)) void tile(gsize n, const float *a, gsize a_stride, const float *b, gsize b_stride, gboolean add, float *c, gsize c_stride)
 {
     Lanes sum[ROWS];
     for (int r = 0; r < ROWS; r++)

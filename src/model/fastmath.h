@@ -6,7 +6,7 @@
 
 /* exp(x) = 2^n exp(r), r = x - n ln 2 in [-0.35, 0.35], by its Taylor polynomial of degree 7. Adding 1.5 * 2^23 rounds to
  * an integer and leaves it in the low mantissa bits. */
-static inline float gli_exp(float x)
+static inline __attribute__((always_inline)) float gli_exp(float x)
 {
     const float clamped = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
     const float shifted = clamped * 1.44269504f + 12582912.0f;
@@ -26,10 +26,10 @@ static inline float gli_exp(float x)
     return x < -87.0f ? 0.0f : p * power;
 }
 
-static inline float gli_sigmoid(float x) { return 1.0f / (1.0f + gli_exp(-x)); }
+static inline __attribute__((always_inline)) float gli_sigmoid(float x) { return 1.0f / (1.0f + gli_exp(-x)); }
 
 /* Near 0 the quotient form cancels; the odd Taylor polynomial up to x^9 is exact to rounding there. */
-static inline float gli_tanh(float x)
+static inline __attribute__((always_inline)) float gli_tanh(float x)
 {
     const float square = x * x;
     const float near = x + x * square * (-1.0f / 3 + square * (2.0f / 15 + square * (-17.0f / 315 + square * (62.0f / 2835))));
