@@ -1,6 +1,7 @@
 /* Files and folders that appear whole or not at all. Each is built under a random name ".glint-XXXXXX" beside its final one
  * (so the same file system, and rename is atomic), synced, renamed, and the parent folder synced, after which a power cut
- * loses nothing. Freed without commit, they are removed; only SIGKILL leaves one behind, and its name says whose it is.
+ * loses nothing. Freed without commit, they are removed. A killed program leaves one behind; it held a lock (flock) on what it was
+ * building, so the next folder made beside it can tell the dead from the living and clears up.
  *
  * Names are made here and not by mkstemp, which forces mode 0600 on files that users want to share; O_EXCL guards them. */
 #include "base/files.h"
@@ -12,11 +13,14 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#define TEMPORARY ".glint-" /* start of temporary names */
 #define MARKER ".glint" /* in every folder that glint made */
-enum { NAME_TRIES = 100, MAX_EXTENSION = 16, STREAM_BUFFER_BYTES = 1 << 18 };
+enum { NAME_TRIES = 100, MAX_EXTENSION = 16, STREAM_BUFFER_BYTES = 1 << 18, STALE_SECONDS = 3600 };
 
 /* ---- names ---------------------------------------------------------------------------------------------------------- */
 
@@ -56,7 +60,7 @@ static char *temporary_beside(const char *path)
     for (int i = 0; i < 8; i++)
         random[i] = letters[g_random_int_range(0, (gint32)sizeof letters - 1)];
     random[8] = '\0';
-    g_autofree char *name = g_strconcat(".glint-", random, extension_of(base), NULL);
+    g_autofree char *name = g_strconcat(TEMPORARY, random, extension_of(base), NULL);
     return strcmp(folder, ".") == 0 ? g_steal_pointer(&name) : g_build_filename(folder, name, NULL);
 }
 
@@ -79,6 +83,33 @@ static char *create_beside(const char *path, int *fd, GError **error)
     }
     glint_fail_errno(error, errno, "cannot create a file for '%s'", path);
     return NULL;
+}
+
+/* Marks what is being built as alive. A file system without locks loses only the clearing up. */
+static void hold(int fd)
+{
+    int ignored = flock(fd, LOCK_EX | LOCK_NB);
+    (void)ignored;
+}
+
+/* Removes what killed runs left beside `path`: temporary names that nobody holds and nobody has touched for an hour (names from
+ * glint_temp_name are not held, but live for seconds). */
+static void remove_stale(const char *path)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        struct stat info;
+        g_autofree char *child = g_build_filename(folder, name, NULL);
+        if (!g_str_has_prefix(name, TEMPORARY) || lstat(child, &info) != 0 || time(NULL) - info.st_mtime < STALE_SECONDS)
+            continue;
+        int fd = open(child, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            glint_remove_tree(child, NULL);
+        if (fd >= 0)
+            close(fd);
+    }
 }
 
 gboolean glint_mkdir(const char *path, GError **error)
@@ -170,6 +201,8 @@ GlintFile *glint_file_new(const char *path, GError **error)
     }
     if (fd < 0)
         return NULL;
+    if (self->temp_name != NULL)
+        hold(fd);
     self->stream = fdopen(fd, "w");
     if (self->stream == NULL) {
         glint_fail_errno(error, errno, "cannot write '%s'", path);
@@ -253,6 +286,7 @@ void glint_temp_discard(char *temp_name, const char *path)
 struct GlintFolder {
     char *path;
     char *temp_name; /* NULL once committed */
+    int lock;        /* see hold(); -1: none */
 };
 
 gboolean glint_remove_tree(const char *path, GError **error)
@@ -310,11 +344,16 @@ GlintFolder *glint_folder_new(const char *path, GError **error)
     g_autoptr(GlintFolder) self = g_new0(GlintFolder, 1);
     g_autofree char *trimmed = without_slashes(path);
     self->path = resolve_link(trimmed);
+    self->lock = -1;
     if (!may_replace(self->path, error) || !make_parents(self->path, error))
         return NULL;
+    remove_stale(self->path);
     for (int i = 0; i < NAME_TRIES; i++) {
         g_autofree char *name = temporary_beside(self->path);
         if (mkdir(name, 0777) == 0) {
+            self->lock = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            if (self->lock >= 0)
+                hold(self->lock);
             self->temp_name = g_steal_pointer(&name);
             return g_steal_pointer(&self);
         }
@@ -380,6 +419,8 @@ void glint_folder_free(GlintFolder *self)
         return;
     if (self->temp_name != NULL)
         glint_remove_tree(self->temp_name, NULL); /* best effort: nobody depends on it any more */
+    if (self->lock >= 0)
+        close(self->lock);
     g_free(self->temp_name);
     g_free(self->path);
     g_free(self);

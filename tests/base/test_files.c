@@ -4,10 +4,13 @@
 #include "base/scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char *inside(void **state, const char *name) { return g_build_filename(*state, name, NULL); }
@@ -269,6 +272,44 @@ static void test_folder_through_link(void **state)
     assert_true(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
 }
 
+/* What a killed run left goes when the next folder is made beside it; what somebody holds, or made just now, stays. */
+static void test_stale_leftovers_are_cleared(void **state)
+{
+    g_autofree char *dead_folder = inside(state, ".glint-deadfold"), *dead_file = inside(state, ".glint-deadfile.npy"),
+                    *held = inside(state, ".glint-heldfold"), *fresh = inside(state, ".glint-newfolde"), *other = inside(state, ".other"),
+                    *inner = inside(state, ".glint-deadfold/a"), *results = inside(state, "results");
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 7200}, {.tv_sec = time(NULL) - 7200}};
+    g_mkdir(dead_folder, 0777);
+    g_mkdir(held, 0777);
+    g_mkdir(fresh, 0777);
+    put_file(inner, "x", 1);
+    put_file(dead_file, "x", 1);
+    put_file(other, "x", 1);
+    const char *const aged[] = {dead_folder, dead_file, held, other};
+    for (gsize i = 0; i < G_N_ELEMENTS(aged); i++)
+        assert_int_equal(utimensat(AT_FDCWD, aged[i], old, 0), 0);
+    int fd = open(held, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    GError *error = NULL;
+    GlintFolder *folder = glint_folder_new(results, &error);
+    expect_ok(folder != NULL, error);
+    assert_false(g_file_test(dead_folder, G_FILE_TEST_EXISTS));
+    assert_false(g_file_test(dead_file, G_FILE_TEST_EXISTS));
+    assert_true(g_file_test(held, G_FILE_TEST_IS_DIR));
+    assert_true(g_file_test(fresh, G_FILE_TEST_IS_DIR));
+    assert_true(g_file_test(other, G_FILE_TEST_EXISTS));
+    close(fd);
+    /* A folder being built counts as held, however old it looks. */
+    assert_int_equal(utimensat(AT_FDCWD, glint_folder_path(folder), old, 0), 0);
+    g_autofree char *second_path = inside(state, "second");
+    GlintFolder *second = glint_folder_new(second_path, &error);
+    expect_ok(second != NULL, error);
+    assert_true(g_file_test(glint_folder_path(folder), G_FILE_TEST_IS_DIR));
+    assert_false(g_file_test(held, G_FILE_TEST_EXISTS)); /* nobody holds it any more */
+    glint_folder_free(second);
+    expect_ok(glint_folder_commit(folder, &error), error);
+}
+
 static void test_remove_tree_does_not_follow_links(void **state)
 {
     g_autofree char *outside = inside(state, "outside"), *folder = inside(state, "folder"), *link = inside(state, "folder/link");
@@ -375,6 +416,7 @@ int main(void)
         scratch_test(test_abandoned_folder),
         scratch_test(test_foreign_folder_is_kept),
         scratch_test(test_folder_through_link),
+        scratch_test(test_stale_leftovers_are_cleared),
         scratch_test(test_remove_tree_does_not_follow_links),
         scratch_test(test_map_file),
         scratch_test(test_csv_fields),
