@@ -1,6 +1,7 @@
 /* Graphviz DOT (https://graphviz.org/doc/info/lang.html). A node's name is its neuron id in quotes. Inside quotes DOT knows
  * one escape, \", but a label is an escString, where \N, \l and others mean something: so a backslash is doubled, which a label
- * shows as one. Titles get newlines as \n. Isolated nodes are left out, for they would fill the picture. */
+ * shows as one. Titles get newlines as \n. A DOT number has no exponent, so numbers are quoted. Isolated nodes are left out, for they
+ * would fill the picture. */
 #include "base/error.h"
 #include "base/files.h"
 #include "graph/internal.h"
@@ -53,7 +54,7 @@ static void write_edges(const GlintGraph *self, FILE *out)
         quoted(out, self->nodes[edge->i].neuron);
         fputs(" -- ", out);
         quoted(out, self->nodes[edge->j].neuron);
-        fprintf(out, " [color=\"#%06x\" penwidth=%s pcor=%s];\n", edge->pcor > 0 ? GLI_POSITIVE_RGB : GLI_NEGATIVE_RGB,
+        fprintf(out, " [color=\"#%06x\" penwidth=%s pcor=\"%s\"];\n", edge->pcor > 0 ? GLI_POSITIVE_RGB : GLI_NEGATIVE_RGB,
                 short_number(width, "%.3f", 0.4 + 4.6 * fabs(edge->pcor) / strongest), gli_number(pcor, edge->pcor));
     }
 }

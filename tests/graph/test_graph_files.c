@@ -234,8 +234,8 @@ static void test_dot_has_one_line_an_edge_and_escapes(void **state)
     assert_non_null(strstr(dot, "\ngraph glint {\n"));
     assert_non_null(strstr(dot, "label=\"a \\\"title\\\"\\nwith \\\\N\""));
     assert_int_equal(count(dot, " -- "), 3);
-    assert_non_null(strstr(dot, "\n  \"a,b\" -- \"say \\\"hi\\\"\" [color=\"#2f6fb7\" penwidth=5.000 pcor=0.5];\n"));
-    assert_non_null(strstr(dot, "\n  \"say \\\"hi\\\"\" -- \"<x> & 'y'\" [color=\"#c43c39\" penwidth=2.700 pcor=-0.25];\n"));
+    assert_non_null(strstr(dot, "\n  \"a,b\" -- \"say \\\"hi\\\"\" [color=\"#2f6fb7\" penwidth=5.000 pcor=\"0.5\"];\n"));
+    assert_non_null(strstr(dot, "\n  \"say \\\"hi\\\"\" -- \"<x> & 'y'\" [color=\"#c43c39\" penwidth=2.700 pcor=\"-0.25\"];\n"));
     assert_non_null(strstr(dot, "\"back\\\\slash\\\\N\" ["));
     assert_null(strstr(dot, "Größe")); /* isolated */
 }
