@@ -18,10 +18,14 @@ gint64 glint_tokenizer_id(const GlintTokenizer *self, const char *token);     /*
 gboolean glint_tokenizer_is_special(const GlintTokenizer *self, guint32 id);
 const char *glint_tokenizer_sha256(const GlintTokenizer *self);
 
-/* Appends the ids of `text` (UTF-8; invalid bytes become U+FFFD as Hugging Face's does) to `ids` (GArray of guint32).
+/* Appends the ids of `text` (UTF-8, NUL characters allowed when `length` is given; -1: to the first NUL) to `ids` (GArray of
+ * guint32). Each maximal ill-formed part becomes one U+FFFD, as Python's bytes.decode(errors="replace") does.
  * `add_special`: apply the post-processor (BOS, EOS). Special tokens written in the text are recognised, as upstream. */
 gboolean glint_tokenizer_encode(const GlintTokenizer *self, const char *text, gssize length, gboolean add_special, GArray *ids, GError **error);
 /* How many of the leading ids the post-processor put there (0 or 1 for the families here): pooling leaves them out. */
 gsize glint_tokenizer_n_prefix(const GlintTokenizer *self);
-/* Text of ids, free with g_free; invalid UTF-8 from byte tokens becomes U+FFFD. */
+/* Text of ids, free with g_free; invalid UTF-8 from byte tokens becomes U+FFFD, ids that do not exist are passed over (as
+ * upstream). Should a pattern of the decoder exceed the limits of PCRE2, the text is a single U+FFFD. */
 char *glint_tokenizer_decode(const GlintTokenizer *self, const guint32 *ids, gsize n, gboolean skip_special);
+/* The same for texts that may hold NUL characters: *length is the number of bytes before the final NUL. */
+char *glint_tokenizer_decode_length(const GlintTokenizer *self, const guint32 *ids, gsize n, gboolean skip_special, gsize *length);

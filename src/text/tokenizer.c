@@ -1,0 +1,308 @@
+/* The tokenizer: opens tokenizer.json, owns its parts, and runs them over a text in the order of Hugging Face's tokenizers
+ * library (https://github.com/huggingface/tokenizers), whose ids it reproduces:
+ *   ill-formed UTF-8 → U+FFFD; split off added tokens; per stretch between them: normalize, split off "normalized" added tokens;
+ *   pre-tokenize; byte-pair encoding per piece; ids of the post-processor around.
+ * "truncation" and "padding" in the file are not applied: in practice the caller sets them, and glint has --max-tokens. */
+#include "text/tokenizer.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "text/bpe.h"
+#include "text/decode.h"
+#include "text/normalize.h"
+#include "text/postprocess.h"
+#include "text/pretokenize.h"
+#include "text/tokenizer_added.h"
+#include "text/tokenizer_json.h"
+#include "text/tokenizer_utf8.h"
+
+#include <string.h>
+
+enum { MAX_FILE = 1 << 30, MAX_TEXT = 1 << 28 };
+
+struct GlintTokenizer {
+    GlintBpe *bpe;
+    GlintNormalizer *normalizer;
+    GlintAddedTokens *added;
+    GlintPretokenizer *pretokenizer;
+    GlintPostprocessor postprocessor;
+    GlintDecoder *decoder;
+    gsize size;
+    char *sha256;
+};
+
+/* ---- opening -------------------------------------------------------------------------------------------------------- */
+
+/* The type, which files of 2019 leave out of a model with merges. */
+static gboolean check_model_type(const json_t *model, GError **error)
+{
+    const json_t *type = json_object_get(model, "type");
+    if (!json_is_object(model))
+        return glint_fail(error, GLINT_ERROR_FORMAT, "\"model\" must be an object: is this a tokenizer.json?");
+    if (!type && json_object_get(model, "merges"))
+        return TRUE;
+    if (!json_is_string(type))
+        return glint_fail(error, GLINT_ERROR_FORMAT, "model: a \"type\" was expected");
+    return g_str_equal(json_string_value(type), "BPE") || glint_component_refuse(json_string_value(type), "model", "BPE", error);
+}
+
+static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json, gboolean cache, GError **error)
+{
+    const json_t *model = json_object_get(json->root, "model");
+    if (!check_model_type(model, error))
+        return FALSE;
+    GError *local = NULL;
+    GlintBpeOptions options = {
+        .continuing_prefix = glint_json_string(model, "continuing_subword_prefix", NULL, &local),
+        .word_suffix = glint_json_string(model, "end_of_word_suffix", NULL, &local),
+        .unk_token = glint_json_string(model, "unk_token", NULL, &local),
+        .fuse_unk = glint_json_bool(model, "fuse_unk", FALSE, &local),
+        .byte_fallback = glint_json_bool(model, "byte_fallback", FALSE, &local),
+        .ignore_merges = glint_json_bool(model, "ignore_merges", FALSE, &local),
+        .cache = cache,
+    };
+    double dropout = glint_json_real(model, "dropout", 0, &local);
+    if (local) {
+        g_propagate_prefixed_error(error, local, "model: ");
+        return FALSE;
+    }
+    if (dropout != 0)
+        return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "model: \"dropout\" is %g, which makes ids random; set it to null", dropout);
+    self->bpe = glint_bpe_new(&options);
+    if (!glint_tokenizer_json_fill(json, self->bpe, error))
+        return FALSE;
+    glint_bpe_seal(self->bpe);
+    if (glint_bpe_n_tokens(self->bpe) == 0)
+        return glint_fail(error, GLINT_ERROR_FORMAT, "model.vocab is empty");
+    return TRUE;
+}
+
+/* Added tokens must agree with the vocabulary, and the post-processor's ids must exist. */
+static gboolean check_ids(GlintTokenizer *self, GError **error)
+{
+    self->size = glint_bpe_size(self->bpe);
+    for (guint k = 0; k < glint_added_tokens_n(self->added); k++) {
+        const GlintAddedToken *token = glint_added_tokens_nth(self->added, k);
+        gint64 known = glint_bpe_id(self->bpe, token->content->str, token->content->len);
+        const char *other = glint_bpe_token(self->bpe, token->id, NULL);
+        if (known >= 0 && known != token->id)
+            return glint_fail(error, GLINT_ERROR_FORMAT, "added token \"%s\" has id %u, but %" G_GINT64_FORMAT " in model.vocab; make them agree",
+                              token->content->str, token->id, known);
+        if (known < 0 && other)
+            return glint_fail(error, GLINT_ERROR_FORMAT, "added token \"%s\" has id %u, which model.vocab gives to \"%s\"", token->content->str, token->id, other);
+        self->size = MAX(self->size, (gsize)token->id + 1);
+    }
+    const GArray *around[2] = {self->postprocessor.prefix, self->postprocessor.suffix};
+    for (int side = 0; side < 2; side++)
+        for (guint i = 0; i < around[side]->len; i++)
+            if (!glint_tokenizer_token(self, g_array_index(around[side], guint32, i)))
+                return glint_fail(error, GLINT_ERROR_FORMAT, "the post-processor adds token id %u, which does not exist", g_array_index(around[side], guint32, i));
+    return TRUE;
+}
+
+static gboolean read_parts(GlintTokenizer *self, const GlintTokenizerJson *json, GError **error)
+{
+    const json_t *root = json->root;
+    if (!json_is_object(root))
+        return glint_fail(error, GLINT_ERROR_FORMAT, "an object was expected: is this a tokenizer.json?");
+    self->normalizer = glint_normalizer_new(json_object_get(root, "normalizer"), error);
+    if (!self->normalizer)
+        return FALSE;
+    self->pretokenizer = glint_pretokenizer_new(json_object_get(root, "pre_tokenizer"), error);
+    self->decoder = self->pretokenizer ? glint_decoder_new(json_object_get(root, "decoder"), error) : NULL;
+    if (!self->decoder || !glint_postprocessor_read(&self->postprocessor, json_object_get(root, "post_processor"), error) ||
+        !read_model(self, json, glint_pretokenizer_splits(self->pretokenizer), error))
+        return FALSE;
+    self->added = glint_added_tokens_new(json_object_get(root, "added_tokens"), self->normalizer, error);
+    return self->added && check_ids(self, error);
+}
+
+GlintTokenizer *glint_tokenizer_parse(const char *json, gsize length, const char *name, GError **error)
+{
+    if (length > MAX_FILE) {
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: %" G_GSIZE_FORMAT " bytes are too many for a tokenizer.json", name, length);
+        return NULL;
+    }
+    g_autoptr(GlintTokenizer) self = g_new0(GlintTokenizer, 1);
+    glint_postprocessor_init(&self->postprocessor);
+    GlintTokenizerJson document;
+    gboolean ok = glint_tokenizer_json_parse(&document, json, length, error) && read_parts(self, &document, error);
+    glint_tokenizer_json_clear(&document);
+    if (!ok) {
+        g_prefix_error(error, "%s: ", name);
+        return NULL;
+    }
+    self->sha256 = glint_sha256_bytes(json, length);
+    return g_steal_pointer(&self);
+}
+
+GlintTokenizer *glint_tokenizer_open(const char *path, GError **error)
+{
+    g_autofree char *file = g_file_test(path, G_FILE_TEST_IS_DIR) ? g_build_filename(path, "tokenizer.json", NULL) : g_strdup(path);
+    if (!g_str_equal(file, path) && !g_file_test(file, G_FILE_TEST_EXISTS)) {
+        glint_fail(error, GLINT_ERROR_IO,
+                   "%s: no such file; save the model's tokenizer in the fast form (AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers)", file);
+        return NULL;
+    }
+    GMappedFile *map = glint_map_file(file, error);
+    if (!map)
+        return NULL;
+    GlintTokenizer *self = glint_tokenizer_parse(g_mapped_file_get_contents(map), g_mapped_file_get_length(map), file, error);
+    g_mapped_file_unref(map);
+    return self;
+}
+
+void glint_tokenizer_free(GlintTokenizer *self)
+{
+    if (!self)
+        return;
+    glint_bpe_free(self->bpe);
+    glint_normalizer_free(self->normalizer);
+    glint_added_tokens_free(self->added);
+    glint_pretokenizer_free(self->pretokenizer);
+    glint_postprocessor_clear(&self->postprocessor);
+    glint_decoder_free(self->decoder);
+    g_free(self->sha256);
+    g_free(self);
+}
+
+/* ---- looking up ----------------------------------------------------------------------------------------------------- */
+
+gsize glint_tokenizer_size(const GlintTokenizer *self) { return self->size; }
+
+static const char *token_bytes(const GlintTokenizer *self, guint32 id, gsize *length)
+{
+    const GlintAddedToken *added = glint_added_tokens_by_id(self->added, id);
+    if (!added)
+        return glint_bpe_token(self->bpe, id, length);
+    *length = added->content->len;
+    return added->content->str;
+}
+
+const char *glint_tokenizer_token(const GlintTokenizer *self, guint32 id)
+{
+    gsize length;
+    return token_bytes(self, id, &length);
+}
+
+gint64 glint_tokenizer_id(const GlintTokenizer *self, const char *token)
+{
+    const GlintAddedToken *added = glint_added_tokens_by_text(self->added, token);
+    return added ? (gint64)added->id : glint_bpe_id(self->bpe, token, strlen(token));
+}
+
+gboolean glint_tokenizer_is_special(const GlintTokenizer *self, guint32 id)
+{
+    const GlintAddedToken *added = glint_added_tokens_by_id(self->added, id);
+    return added && added->special;
+}
+
+const char *glint_tokenizer_sha256(const GlintTokenizer *self) { return self->sha256; }
+
+gsize glint_tokenizer_n_prefix(const GlintTokenizer *self) { return self->postprocessor.prefix->len; }
+
+/* ---- encoding ------------------------------------------------------------------------------------------------------- */
+
+/* Normalizes one stretch of the raw text and cuts the "normalized" added tokens out of it; all goes to `pieces`. */
+static gboolean add_stretch(const GlintTokenizer *self, const char *text, const GlintStretch *stretch, GlintPieces *pieces, GArray *inner, GError **error)
+{
+    if (stretch->id != GLINT_NO_TOKEN) {
+        GlintPiece piece = {pieces->text->len, pieces->text->len, stretch->id, stretch->start == 0};
+        if (stretch->end > stretch->start)
+            g_array_append_val(pieces->pieces, piece);
+        return TRUE;
+    }
+    g_autoptr(GString) normal = g_string_new_len(text + stretch->start, (gssize)(stretch->end - stretch->start));
+    if (!glint_normalizer_apply(self->normalizer, normal, error))
+        return FALSE;
+    g_array_set_size(inner, 0);
+    glint_added_tokens_find(self->added, TRUE, normal->str, normal->len, inner);
+    gsize base = pieces->text->len;
+    g_string_append_len(pieces->text, normal->str, (gssize)normal->len);
+    for (guint k = 0; k < inner->len; k++) {
+        const GlintStretch *part = &g_array_index(inner, GlintStretch, k);
+        GlintPiece piece = {base + part->start, base + part->end, part->id, stretch->start == 0 && part->start == 0};
+        if (part->end > part->start)
+            g_array_append_val(pieces->pieces, piece);
+    }
+    return TRUE;
+}
+
+static gboolean cut_text(const GlintTokenizer *self, const char *text, gsize length, GlintPieces *pieces, GError **error)
+{
+    g_autoptr(GArray) outer = g_array_new(FALSE, FALSE, sizeof(GlintStretch));
+    g_autoptr(GArray) inner = g_array_new(FALSE, FALSE, sizeof(GlintStretch));
+    glint_added_tokens_find(self->added, FALSE, text, length, outer);
+    for (guint k = 0; k < outer->len; k++)
+        if (!add_stretch(self, text, &g_array_index(outer, GlintStretch, k), pieces, inner, error))
+            return FALSE;
+    return glint_pretokenizer_apply(self->pretokenizer, pieces, error);
+}
+
+static gboolean encode_pieces(const GlintTokenizer *self, const GlintPieces *pieces, GArray *ids, GError **error)
+{
+    g_autoptr(GlintBpeScratch) scratch = glint_bpe_scratch_new();
+    for (guint k = 0; k < pieces->pieces->len; k++) {
+        const GlintPiece *piece = &g_array_index(pieces->pieces, GlintPiece, k);
+        if (piece->id != GLINT_NO_TOKEN)
+            g_array_append_val(ids, piece->id);
+        else if (!glint_bpe_encode(self->bpe, pieces->text->str + piece->start, piece->end - piece->start, scratch, ids, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean glint_tokenizer_encode(const GlintTokenizer *self, const char *text, gssize length, gboolean add_special, GArray *ids, GError **error)
+{
+    gsize n = length < 0 ? strlen(text) : (gsize)length;
+    if (n > MAX_TEXT)
+        return glint_fail(error, GLINT_ERROR_DATA, "a text of %" G_GSIZE_FORMAT " bytes is too long to tokenize at once; split it into texts below %d bytes", n, MAX_TEXT);
+    g_autoptr(GString) repaired = NULL;
+    if (!glint_utf8_valid(text, n)) {
+        repaired = g_string_sized_new(n + 16);
+        glint_utf8_append_lossy(repaired, text, n);
+        text = repaired->str;
+        n = repaired->len;
+    }
+    guint before = ids->len;
+    const GlintPostprocessor *around = &self->postprocessor;
+    if (add_special && around->prefix->len > 0)
+        g_array_append_vals(ids, around->prefix->data, around->prefix->len);
+    GlintPieces pieces = {g_string_sized_new(n + n / 2 + 16), g_array_new(FALSE, FALSE, sizeof(GlintPiece))};
+    gboolean ok = cut_text(self, text, n, &pieces, error) && encode_pieces(self, &pieces, ids, error);
+    g_string_free(pieces.text, TRUE);
+    g_array_unref(pieces.pieces);
+    if (!ok) {
+        g_array_set_size(ids, before);
+        return FALSE;
+    }
+    if (add_special && around->suffix->len > 0)
+        g_array_append_vals(ids, around->suffix->data, around->suffix->len);
+    return TRUE;
+}
+
+/* ---- decoding ------------------------------------------------------------------------------------------------------- */
+
+static void string_free(gpointer data) { g_string_free(data, TRUE); }
+
+char *glint_tokenizer_decode_length(const GlintTokenizer *self, const guint32 *ids, gsize n, gboolean skip_special, gsize *length)
+{
+    g_autoptr(GPtrArray) tokens = g_ptr_array_new_with_free_func(string_free);
+    for (gsize i = 0; i < n; i++) {
+        gsize bytes = 0;
+        const char *token = token_bytes(self, ids[i], &bytes);
+        if (token && !(skip_special && glint_tokenizer_is_special(self, ids[i])))
+            g_ptr_array_add(tokens, g_string_new_len(token, (gssize)bytes));
+    }
+    GString *text = glint_decoder_apply(self->decoder, tokens, NULL);
+    if (!text) /* a Replace pattern of the decoder ran into the limits of PCRE2: see the header */
+        text = g_string_new("\xEF\xBF\xBD");
+    *length = text->len;
+    return g_string_free(text, FALSE);
+}
+
+char *glint_tokenizer_decode(const GlintTokenizer *self, const guint32 *ids, gsize n, gboolean skip_special)
+{
+    gsize length;
+    return glint_tokenizer_decode_length(self, ids, n, skip_special, &length);
+}
