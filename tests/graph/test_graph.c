@@ -1,11 +1,13 @@
 /* Precision matrix -> graph -> modules and measures, against numbers worked out by hand or by networkx 3.6 (golden). */
 #include "base/error.h"
+#include "base/talk.h"
 #include "graph/internal.h"
 #include "graph/palette.h"
 #include "make_graph.h"
 
 #include <igraph/igraph.h>
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 static const Link two_triangles[] = {{0, 1, .5}, {0, 2, -.4}, {1, 2, .3}, {2, 3, .2}, {3, 4, -.45}, {3, 5, .35}, {4, 5, .25}, {6, 7, -.1}};
@@ -304,6 +306,20 @@ static void test_module_colours_repeat_lighter_and_darker(void **state)
     assert_int_equal(glint_module_rgb(-1), 0xa8a8ad);
 }
 
+/* Last: the flag that the signal sets stays set. */
+static void test_an_interrupt_stops_igraph_and_leaves_no_trace(void **state)
+{
+    (void)state;
+    g_autoptr(GlintGraph) graph = make_planted(400, 2, .05, .01, 1);
+    glint_interrupt_install();
+    igraph_error_handler_t *handler = igraph_set_error_handler(igraph_error_handler_ignore);
+    raise(SIGINT);
+    g_autoptr(GError) error = NULL;
+    assert_false(glint_graph_measure(graph, 1, &error));
+    expect_error(&error, GLINT_ERROR_INTERRUPTED, "interrupted during");
+    assert_ptr_equal(igraph_set_error_handler(handler), igraph_error_handler_ignore);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_explicit_zeros_are_no_edges),
         cmocka_unit_test(test_bad_names_are_refused),
         cmocka_unit_test(test_module_colours_repeat_lighter_and_darker),
+        cmocka_unit_test(test_an_interrupt_stops_igraph_and_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

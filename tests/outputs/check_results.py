@@ -208,7 +208,7 @@ def check_optimality(path, certificate, theta, s):
     penalty = numpy.full((p, p), lam)
     if not certificate["penalize_diagonal"]:
         numpy.fill_diagonal(penalty, 0)
-    objective = -numpy.linalg.slogdet(theta)[1] + (s * theta).sum() + (penalty * abs(theta)).sum()
+    objective = float(-numpy.linalg.slogdet(theta)[1] + (s * theta).sum() + (penalty * abs(theta)).sum())
     if not report.check(close(objective, certificate["objective"], 1e-8), f"{path}: objective {certificate['objective']!r}, numpy finds {objective!r}"):
         return
     gap, relative = certificate["duality_gap"], certificate["relative_duality_gap"]
