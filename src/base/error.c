@@ -23,7 +23,7 @@ int glint_exit_code(const GError *error)
 
 char *glint_printable(const char *text)
 {
-    g_autofree char *valid = g_utf8_make_valid(text, (gssize)strnlen(text, MAX_MESSAGE_BYTES));
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
     GString *out = g_string_sized_new(strlen(valid) + 1);
     for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
         gunichar c = g_utf8_get_char(p);
@@ -32,8 +32,6 @@ char *glint_printable(const char *text)
         else
             g_string_append_printf(out, "\\x%02x", (unsigned)c);
     }
-    if (strnlen(text, MAX_MESSAGE_BYTES + 1) > MAX_MESSAGE_BYTES)
-        g_string_append(out, "...");
     return g_string_free(out, FALSE);
 }
 
@@ -41,6 +39,8 @@ static gboolean fail_take(GError **error, GlintErrorCode code, char *message)
 {
     g_autofree char *owned = message;
     if (error != NULL) {
+        if (strlen(owned) > MAX_MESSAGE_BYTES)
+            strcpy(owned + MAX_MESSAGE_BYTES - 3, "..."); /* a character cut in two is mended below */
         g_autofree char *clean = glint_printable(owned);
         g_set_error_literal(error, GLINT_ERROR, (int)code, clean);
     }

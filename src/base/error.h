@@ -30,5 +30,5 @@ gboolean glint_fail(GError **error, GlintErrorCode code, const char *format, ...
  * "cannot write 'a.npy': No space left on device; free some space or choose another --out". */
 gboolean glint_fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/* A copy of `text` fit for a terminal (see glint_fail); newlines and tabs stay. */
+/* A copy of `text` fit for a terminal: control characters escaped, invalid UTF-8 replaced; newlines and tabs stay. */
 char *glint_printable(const char *text);

@@ -1,7 +1,8 @@
 /* Reading safetensors (https://github.com/huggingface/safetensors, format description). The file is mapped; opening reads the
  * header only and proves, before any tensor is handed out, that every tensor lies inside the file, that none overlap, that they
  * fill the data exactly, and that dtype times shape is what the offsets say. A tensor's data may start at any byte: convert with
- * glint_tensor_to_*, or memcpy.
+ * glint_tensor_to_*, or memcpy. Like every mapped file, it must not be shortened while it is in use (SIGBUS); replacing it by
+ * rename, as glint and the hub's tools do, is safe.
  *
  * The parsed JSON is kept, for tensors' names and metadata point into it. */
 #include "base/safetensors.h"
