@@ -5,7 +5,7 @@
  * (Chan, Golub & LeVeque 1983, eq. 2.1b). The rank-one term costs nothing: sqrt(n k / (n + k)) d' is appended to X as one
  * more row, and one product does both.
  *
- * The product is split into tiles of TILE x TILE entries of the upper triangle, handed out to OpenMP threads; each tile is
+ * The product is split into square tiles of the upper triangle, handed out to OpenMP threads; each tile is
  * one BLAS call that runs on one thread, so neither the number of threads nor who gets which tile changes a bit. A parallel
  * BLAS would split the sums by the number of threads. OpenBLAS built with OpenMP stays on one thread inside a parallel
  * region, but not when the team has one member, and other builds start their own threads: so it is told outright. */
@@ -18,7 +18,15 @@
 #include <omp.h>
 #include <string.h>
 
-enum { TILE = 256, CHUNK = 256 /* columns centred at a time: sums stay in the cache */ };
+enum { CHUNK = 256 /* columns centred at a time: sums stay in the cache */ };
+
+/* Side of a tile, from p alone. Large tiles pack less (a tile of side t packs 2/t of its work); eight rows of tiles make 36
+ * of them, enough to share out among a dozen threads. */
+static gsize tile_side(gsize p)
+{
+    gsize side = ((p + 7) / 8 + 63) / 64 * 64;
+    return CLAMP(side, 128, 1024);
+}
 
 /* Absent from other BLAS libraries: then NULL, and they must be single-threaded by themselves. */
 #pragma weak openblas_set_num_threads
@@ -102,9 +110,9 @@ static void centre_columns(double *block, double *mean, gsize p, gsize first, gs
 }
 
 /* One tile of m2 += X'X, on the thread that calls. */
-static void add_tile(GlintMoments *self, gsize row, gsize column, gsize k)
+static void add_tile(GlintMoments *self, gsize side, gsize row, gsize column, gsize k)
 {
-    int p = (int)self->p, height = (int)MIN((gsize)TILE, self->p - row), width = (int)MIN((gsize)TILE, self->p - column);
+    int p = (int)self->p, height = (int)MIN(side, self->p - row), width = (int)MIN(side, self->p - column);
     double *tile = self->m2 + row * self->p + column;
     if (row == column)
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, height, (int)k, 1, self->block + row, p, 1, tile, p);
@@ -114,7 +122,7 @@ static void add_tile(GlintMoments *self, gsize row, gsize column, gsize k)
 
 static void fold_block(GlintMoments *self)
 {
-    gsize p = self->p, k = self->n_pending, n_tiles = (p + TILE - 1) / TILE, n_chunks = (p + CHUNK - 1) / CHUNK;
+    gsize p = self->p, k = self->n_pending, side = tile_side(p), n_tiles = (p + side - 1) / side, n_chunks = (p + CHUNK - 1) / CHUNK;
     if (k == 0)
         return;
     double n = (double)self->n_done;
@@ -128,7 +136,7 @@ static void fold_block(GlintMoments *self)
         for (gsize i = 0; i < n_tiles; i++)
             for (gsize j = 0; j < n_tiles; j++)
                 if (i <= j)
-                    add_tile(self, i * TILE, j * TILE, n > 0 ? k + 1 : k);
+                    add_tile(self, side, i * side, j * side, n > 0 ? k + 1 : k);
     }
     blas_restore_threads(blas_threads, threads);
     self->n_done += k;
