@@ -56,6 +56,7 @@ typedef struct {
     GPtrArray *classes;
     json_t *report;          /* array or NULL */
     const char *pool;
+    gboolean bos;            /* texts start with the same special token */
     gsize head_size;
     gboolean *all_converged;
 } SolveAll;
@@ -202,7 +203,7 @@ static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **
         g_ptr_array_add(keys, key);
     }
     g_autofree char *site_name = glint_site_name(site);
-    GlintColumnsOptions options = {.site = site_name, .pool = all->pool, .bos = TRUE};
+    GlintColumnsOptions options = {.site = site_name, .pool = all->pool, .bos = all->bos};
     if (!neuron_limit(all->args->solve.neurons, &options.limit, error))
         return FALSE;
     g_autoptr(GlintColumns) columns =
@@ -227,8 +228,11 @@ gboolean glint_job_solve_collected(const char *root, const GlintArgs *args, Glin
     if (!settings)
         return FALSE;
     g_autoptr(GArray) sites = collected_sites(root, g_ptr_array_index(classes, 0), error);
+    json_t *values = json_object_get(settings, "settings");
+    const char *head_size = json_string_value(json_object_get(values, "head_size"));
     SolveAll all = {.root = root, .args = args, .last = last, .classes = classes, .report = report, .all_converged = all_converged,
-                    .pool = glint_json_string(settings, "pool", NULL, NULL), .head_size = (gsize)glint_json_int(settings, "head_size", 0, NULL)};
+                    .pool = json_string_value(json_object_get(values, "pool")), .bos = g_strcmp0(json_string_value(json_object_get(values, "prefix")), "0") != 0,
+                    .head_size = head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0};
     *all_converged = TRUE;
     for (guint k = 0; sites && k < sites->len; k++)
         if (!solve_site(&all, &g_array_index(sites, GlintSite, k), error))

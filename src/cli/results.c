@@ -246,6 +246,10 @@ gboolean glint_job_compare(char *const *folders, char *const *classes, gsize n_c
     }
     GlintGraph *const *list = (GlintGraph *const *)graphs->pdata;
     g_autoptr(GlintComparison) comparison = glint_compare(list, classes, n_classes, error);
+    for (gsize c = 0; comparison && c < n_classes; c++) {
+        g_autoptr(json_t) certificate = glint_certificate_read(folders[c]);
+        comparison->lambda[c] = certificate ? glint_json_real(certificate, "lambda", NAN, NULL) : NAN;
+    }
     g_autoptr(GlintFolder) folder = comparison ? glint_folder_new(out, error) : NULL;
     if (!folder || !glint_comparison_write(comparison, glint_folder_path(folder), error))
         return FALSE;

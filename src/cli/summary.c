@@ -62,6 +62,17 @@ static void print_comparison(json_t *comparison)
     putchar('\n');
 }
 
+/* The site where the classes share least of their edges; NULL when nothing was compared. */
+static json_t *most_different(json_t *comparisons)
+{
+    json_t *least = NULL, *comparison;
+    size_t k;
+    json_array_foreach(comparisons, k, comparison)
+        if (!least || real_of(comparison, "jaccard") < real_of(least, "jaccard"))
+            least = comparison;
+    return least;
+}
+
 static void print_comparisons(json_t *comparisons)
 {
     if (json_array_size(comparisons) == 0) {
@@ -69,15 +80,12 @@ static void print_comparisons(json_t *comparisons)
         return;
     }
     printf("\nWhat differs between the classes (partial correlations):\n");
-    json_t *least = NULL, *comparison;
+    json_t *comparison;
     size_t k;
-    json_array_foreach(comparisons, k, comparison) {
+    json_array_foreach(comparisons, k, comparison)
         print_comparison(comparison);
-        if (!least || real_of(comparison, "jaccard") < real_of(least, "jaccard"))
-            least = comparison;
-    }
     if (json_array_size(comparisons) > 1)
-        printf("The classes share least at %s.\n", text_of(least, "site"));
+        printf("The classes share least at %s.\n", text_of(most_different(comparisons), "site"));
     printf("Part of every difference is sampling noise: two samples of one class differ too.\n");
 }
 
@@ -97,11 +105,11 @@ void glint_print_summary(json_t *report, const char *folder, gboolean pictures)
     printf("An edge joins two neurons that are dependent given all others; a module is a group with more edges inside than out.\n");
     print_results(results);
     print_comparisons(comparisons);
-    json_t *best = clearest_result(results), *first = json_array_get(comparisons, json_array_size(comparisons) - 1);
+    json_t *best = clearest_result(results), *different = most_different(comparisons);
     if (pictures && best) {
         printf("\nPictures, in every <class>/<site>/: precision.png, graph.png, graph.svg. To start with:\n  %s/graph.png\n  %s/precision.png\n", text_of(best, "folder"), text_of(best, "folder"));
-        if (first)
-            printf("  %s/partial_correlations.png\n", text_of(first, "folder"));
+        if (different)
+            printf("  %s/partial_correlations.png\n", text_of(different, "folder"));
     }
     printf("\nAll results are in %s; run.json says how they were made. %.0f s.\n", folder, real_of(report, "seconds"));
 }

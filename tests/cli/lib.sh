@@ -26,4 +26,4 @@ one_error() { [ "$(grep -c '^glint: ' err.txt)" -eq 1 ] || { cat err.txt >&2; fa
 # json FILE EXPRESSION: evaluates a Python expression with the file's content as `d`.
 json() { $PYTHON -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
 # nothing_left FOLDER: no temporary files remain.
-nothing_left() { local found; found=$(find "$1" -name '.*' -mindepth 1 ! -name '.partial' | head -n 3); [ -z "$found" ] || fail "left behind: $found"; }
+nothing_left() { local found; found=$(find "$1" -name '.*' -mindepth 1 ! -name '.partial' ! -name '.glint' | head -n 3); [ -z "$found" ] || fail "left behind: $found"; }
