@@ -80,17 +80,19 @@ static GArray *make_panels(const GlintJoint *joint, char *const *names)
 
 /* ---- the page ---- */
 
-typedef struct { gsize n_columns, n_rows; double width, height; } Grid;
+typedef struct { gsize n_columns, n_rows; double side /* of a panel */, width, height; } Grid;
 
 /* Classes fill rows of up to four; with more than two classes the differences start a row of their own. */
-static Grid grid_of(gsize n_graphs, gsize n_panels)
+static Grid grid_of(const GlintJoint *joint, gsize n_panels)
 {
+    const gsize n_graphs = joint->n_graphs;
     Grid grid = {.n_columns = n_graphs == 2 ? 3 : CLAMP(n_graphs, 1, N_COLUMNS_MAX)};
     const gsize class_rows = (n_graphs + grid.n_columns - 1) / grid.n_columns;
     grid.n_rows = n_panels > n_graphs && n_graphs > 2 ? 2 * class_rows : MAX(class_rows, 1);
+    grid.side = glint_heat_panel(0, 0, panel_side, joint->n_rows, GLINT_CANVAS_PIXELS).side;
     const double columns = (double)grid.n_columns, rows = (double)grid.n_rows;
-    grid.width = 2 * page_margin + GLINT_MARGIN_LEFT + columns * panel_side + (columns - 1) * panel_gap + bar_room;
-    grid.height = head_height + rows * (panel_head + GLINT_MARGIN_TOP + panel_side) + (rows - 1) * row_gap + 34 + 46;
+    grid.width = 2 * page_margin + GLINT_MARGIN_LEFT + columns * grid.side + (columns - 1) * panel_gap + bar_room;
+    grid.height = head_height + rows * (panel_head + GLINT_MARGIN_TOP + grid.side) + (rows - 1) * row_gap + 34 + 46;
     return grid;
 }
 
@@ -100,9 +102,9 @@ static GlintHeatPanel panel_place(const Grid *grid, const GlintJoint *joint, gsi
     const gboolean below = joint->n_graphs > 2 && index >= joint->n_graphs;
     const gsize within = below ? index - joint->n_graphs : index;
     const gsize column = within % grid->n_columns, row = within / grid->n_columns + (below ? class_rows : 0);
-    const double x = page_margin + GLINT_MARGIN_LEFT + (double)column * (panel_side + panel_gap);
-    const double y = head_height + (double)row * (panel_head + GLINT_MARGIN_TOP + panel_side + row_gap) + panel_head + GLINT_MARGIN_TOP;
-    return glint_heat_panel_within(x, y, panel_side, joint->n_rows, pixels);
+    const double x = page_margin + GLINT_MARGIN_LEFT + (double)column * (grid->side + panel_gap);
+    const double y = head_height + (double)row * (panel_head + GLINT_MARGIN_TOP + grid->side + row_gap) + panel_head + GLINT_MARGIN_TOP;
+    return glint_heat_panel_within(x, y, grid->side, joint->n_rows, pixels);
 }
 
 static gboolean draw_panel(cairo_t *cr, const Panel *panel, const GlintHeatPanel *place, const GlintJoint *joint, const GArray *runs,
@@ -110,8 +112,8 @@ static gboolean draw_panel(cairo_t *cr, const Panel *panel, const GlintHeatPanel
 {
     const GlintFont name = {.size = 11.5, .bold = TRUE, .colour = GLINT_INK}, plain = {.size = 9, .colour = GLINT_QUIET};
     const double head = place->y - GLINT_MARGIN_TOP - panel_head;
-    glint_text_within(cr, name, place->x, head + 14, panel_side, panel->title);
-    glint_text_within(cr, plain, place->x, head + 28, panel_side, panel->remark);
+    glint_text_within(cr, name, place->x, head + 14, place->side, panel->title);
+    glint_text_within(cr, plain, place->x, head + 28, place->side, panel->remark);
     glint_margins_grid(place, cr, runs);
     if (!glint_heat_draw(place, cr, panel->entries, joint->n_pairs, scale, error))
         return FALSE;
@@ -161,7 +163,7 @@ static gboolean draw_page(GlintCanvas *canvas, const Grid *grid, const GlintJoin
             return FALSE;
     }
     const GlintHeatPanel first = panel_place(grid, joint, 0, canvas->pixels);
-    glint_scale_bar(&scale, cr, grid->width - page_margin - bar_room + 18, first.y + panel_side * 0.1, 13, panel_side * 0.8,
+    glint_scale_bar(&scale, cr, grid->width - page_margin - bar_room + 18, first.y + grid->side * 0.1, 13, grid->side * 0.8,
                     joint->n_graphs > 1 ? "partial correlation ρ, difference" : "partial correlation ρ");
     const GlintFont axis = {.size = 10, .colour = GLINT_INK, .align = GLINT_CENTRE};
     glint_text(cr, axis, first.x + first.side / 2, grid->height - 62, "neurons, ordered by module");
@@ -179,7 +181,7 @@ gboolean glint_draw_comparison(GlintGraph *const *graphs, char *const *classes, 
     if (!joint)
         return FALSE;
     g_autoptr(GArray) panels = make_panels(joint, classes);
-    const Grid grid = grid_of(n_classes, panels->len);
+    const Grid grid = grid_of(joint, panels->len);
     g_autofree char *line = line_of(joint, site);
     g_autoptr(GlintCanvas) canvas = glint_canvas_new(path, ceil(grid.width), ceil(grid.height), title, line, error);
     if (!canvas || !draw_page(canvas, &grid, joint, panels, classes, title, line, error))

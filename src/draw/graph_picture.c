@@ -8,7 +8,7 @@
 #include "draw/lettering.h"
 #include <math.h>
 
-enum { N_LABELS_MAX = 48 };
+enum { N_LABELS_MAX = 60 };
 static const double page_width = 860, page_height = 740, page_margin = 22, key_width = 168;
 static const GlintBox network_box = {22, 66, 632, 616};
 

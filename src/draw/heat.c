@@ -1,13 +1,14 @@
 /* Cells of a sparse symmetric matrix. Two ways to the same look: where cells are large and few they are rectangles, sharp
  * at any magnification; otherwise they are written into an image of the panel's own pixels, so that an SVG or PDF holds one
  * picture and not a million rectangles. Entries are drawn from the weakest to the strongest, which is max-|value|
- * pooling where several fall on one pixel. */
+ * pooling where several fall on one pixel. Dots are larger than their cells when cells are tiny, or a lone
+ * edge would vanish; all dots of a picture have one size, or dense places would look emptier than sparse ones. */
 #include "draw/heat.h"
 #include "base/error.h"
 #include <math.h>
 #include <stdlib.h>
 
-enum { DOT = 4 /* pixels: the smallest mark */, CRISP_CELL = 6 /* pixels */, N_RECTANGLES_MAX = 6000 };
+enum { DOT = 4 /* pixels: the mark of an edge */, DOT_IN_CROWD = 2, CRISP_CELL = 6 /* pixels */, N_RECTANGLES_MAX = 6000 };
 
 static const GlintColour diagonal_colour = {0.90, 0.90, 0.91};
 
@@ -30,7 +31,7 @@ GlintHeatPanel glint_heat_panel(double x, double y, double side, gsize p, double
 
 GlintHeatPanel glint_heat_panel_within(double x, double y, double side, gsize p, double pixels)
 {
-    return panel_of_cell(x, y, side, p, pixels, floor(side * pixels / (double)MAX(p, 1)));
+    return panel_of_cell(x, y, side, p, pixels, floor(side * pixels / (double)MAX(p, 1) + 1e-6));
 }
 
 static int weakest_first(const void *a, const void *b)
@@ -63,19 +64,26 @@ static void draw_rectangles(const GlintHeatPanel *self, cairo_t *cr, const Glint
     cairo_restore(cr);
 }
 
-typedef struct { guint32 *pixels; int side; gsize stride; double cell; } Raster;
+typedef struct { guint32 *pixels; int side; gsize stride; double cell; int dot; } Raster;
 
-/* First and one past the last pixel of cell k, at least DOT pixels about its middle. */
+/* First and one past the last pixel of cell k, at least a dot's about its middle. */
 static void pixel_span(const Raster *raster, gsize k, int *first, int *end)
 {
+    const int dot = raster->dot;
     *first = (int)floor((double)k * raster->cell + 1e-6);
     *end = (int)ceil((double)(k + 1) * raster->cell - 1e-6);
-    if (*end - *first < DOT) {
-        *first = (int)floor(((double)k + 0.5) * raster->cell) - DOT / 2;
-        *end = *first + DOT;
+    if (*end - *first < dot) {
+        *first = (int)floor(((double)k + 0.5) * raster->cell) - dot / 2;
+        *end = *first + dot;
     }
     *first = CLAMP(*first, 0, raster->side);
     *end = CLAMP(*end, *first, raster->side);
+}
+
+/* Smaller dots when there are so many that they would fill more than a third of the picture. */
+static int dot_for(int side, gsize n_entries)
+{
+    return CLAMP((int)sqrt(0.35 * side * side / (2.0 * (double)n_entries + 1)), DOT_IN_CROWD, DOT);
 }
 
 static void raster_cell(const Raster *raster, gsize row, gsize col, guint32 argb)
@@ -89,6 +97,17 @@ static void raster_cell(const Raster *raster, gsize row, gsize col, guint32 argb
     }
 }
 
+static void raster_entries(const Raster *raster, const GlintHeatPanel *panel, const GlintHeatEntry *entries, gsize n, const GlintScale *scale)
+{
+    for (gsize k = 0; k < panel->p; k++)
+        raster_cell(raster, k, k, glint_colour_argb(diagonal_colour));
+    for (gsize k = 0; k < n; k++) {
+        const guint32 argb = glint_colour_argb(glint_scale_colour(scale, entries[k].value));
+        raster_cell(raster, entries[k].row, entries[k].col, argb);
+        raster_cell(raster, entries[k].col, entries[k].row, argb);
+    }
+}
+
 static gboolean draw_image(const GlintHeatPanel *self, cairo_t *cr, const GlintHeatEntry *entries, gsize n, const GlintScale *scale, GError **error)
 {
     const int side = MAX(1, (int)round(self->side * self->pixels));
@@ -97,16 +116,10 @@ static gboolean draw_image(const GlintHeatPanel *self, cairo_t *cr, const GlintH
         cairo_surface_destroy(image);
         return glint_fail(error, GLINT_ERROR_FAILED, "no memory for a heat map of %d x %d pixels", side, side);
     }
-    const Raster raster = {(guint32 *)(void *)cairo_image_surface_get_data(image), side,
-                           (gsize)cairo_image_surface_get_stride(image) / 4, side / (double)self->p};
     cairo_surface_flush(image);
-    for (gsize k = 0; k < self->p; k++)
-        raster_cell(&raster, k, k, glint_colour_argb(diagonal_colour));
-    for (gsize k = 0; k < n; k++) {
-        const guint32 argb = glint_colour_argb(glint_scale_colour(scale, entries[k].value));
-        raster_cell(&raster, entries[k].row, entries[k].col, argb);
-        raster_cell(&raster, entries[k].col, entries[k].row, argb);
-    }
+    const Raster raster = {.pixels = (guint32 *)(void *)cairo_image_surface_get_data(image), .side = side,
+                     .stride = (gsize)cairo_image_surface_get_stride(image) / 4, .cell = side / (double)self->p, .dot = dot_for(side, n)};
+    raster_entries(&raster, self, entries, n, scale);
     cairo_surface_mark_dirty(image);
     cairo_save(cr);
     cairo_translate(cr, self->x, self->y);

@@ -13,9 +13,10 @@ typedef struct {
 
 /* A panel of about `side` points at (x, y); its side is adjusted so that cells of 4 or more pixels are whole pixels. */
 GlintHeatPanel glint_heat_panel(double x, double y, double side, gsize p, double pixels);
-/* The same, never larger than `side`. */
+/* The same, never larger than `side` (up to rounding). */
 GlintHeatPanel glint_heat_panel_within(double x, double y, double side, gsize p, double pixels);
-/* The entries, strongest on top, and the blank diagonal. Cells smaller than 4 pixels are drawn as dots of 4 pixels, so
- * that single edges among thousands of neurons can be seen; of several in one place the strongest shows. */
+/* The entries, strongest on top, and the blank diagonal. Cells smaller than 4 pixels are drawn as dots of 4 pixels (of
+ * fewer when they would fill the picture), so that single edges among thousands of neurons can be seen; of several in one
+ * place the strongest shows. */
 gboolean glint_heat_draw(const GlintHeatPanel *self, cairo_t *cr, const GlintHeatEntry *entries, gsize n_entries,
                          const GlintScale *scale, GError **error);

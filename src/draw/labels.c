@@ -8,6 +8,7 @@
 
 static const GlintFont label_font = {.size = 8, .colour = {0.13, 0.13, 0.15}};
 static const double ascent = 6.2, descent = 1.8, gap = 2.2;
+static const double most_cover = 4.5; /* points of nodes that a label may hide; its place counts 0 to 2.8 */
 
 GlintBox glint_label_box(const GlintLabel *label)
 {
@@ -65,7 +66,7 @@ static gboolean try_label(const GlintNetwork *network, gsize index, double width
             best = label;
         }
     }
-    if (!(best_cost < 7))
+    if (!(best_cost < most_cover))
         return FALSE;
     g_array_append_val(labels, best);
     return TRUE;

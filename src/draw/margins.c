@@ -55,8 +55,9 @@ void glint_margins_grid(const GlintHeatPanel *panel, cairo_t *cr, const GArray *
 static void frame(const GlintHeatPanel *panel, cairo_t *cr)
 {
     glint_colour_set(cr, GLINT_INK, 1);
-    cairo_set_line_width(cr, 0.7);
-    cairo_rectangle(cr, panel->x, panel->y, panel->side, panel->side);
+    const double width = 0.7; /* all of it outside: the first row may be less than a pixel */
+    cairo_set_line_width(cr, width);
+    cairo_rectangle(cr, panel->x - width / 2, panel->y - width / 2, panel->side + width, panel->side + width);
     cairo_stroke(cr);
 }
 
