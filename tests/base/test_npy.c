@@ -113,6 +113,11 @@ static void test_integer_ranges(void **state)
         expect_ok(as_long != NULL, error);
         assert_memory_equal(as_long->data, values, n * sizeof *values);
     }
+    gsize one = 1;
+    gint64 low = -G_GINT64_CONSTANT(2147483649); /* one below the least 32-bit integer */
+    expect_ok(glint_npy_write(path, GLINT_I64, 1, &one, &low, &error), error);
+    assert_null(glint_npy_read(path, GLINT_I32, &error));
+    expect_error(&error, GLINT_ERROR_FORMAT, too_large);
     assert_null(glint_npy_read(DATA("huge.npy"), GLINT_I64, &error));
     expect_error(&error, GLINT_ERROR_FORMAT, too_large);
 }
