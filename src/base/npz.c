@@ -230,7 +230,9 @@ static GlintArray *read_member(Archive *archive, const char *file, const char *m
         return NULL;
     gsize have = (gsize)got - header.data_offset;
     /* Known before anything of that size is allocated, unless the zip keeps sizes to itself. */
-    if (have > header.data_bytes || (archive_entry_size_is_set(entry) && (guint64)archive_entry_size(entry) != header.data_offset + header.data_bytes)) {
+    gsize expected = header.data_offset + header.data_bytes;
+    gboolean size_is_wrong = archive_entry_size_is_set(entry) && (guint64)archive_entry_size(entry) != expected;
+    if (have > header.data_bytes || size_is_wrong) {
         glint_fail(error, GLINT_ERROR_FORMAT, "'%s': its size differs from what its header promises (%" G_GSIZE_FORMAT " bytes of data)", name,
                    header.data_bytes);
         return NULL;
