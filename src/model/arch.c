@@ -45,7 +45,7 @@ void gli_arch_clear(GliArch *arch) { g_clear_pointer(&arch->layers, g_free); }
 
 static gboolean check(const GliConfig *config, const GliArch *arch, GError **error)
 {
-    if (arch->n_layers > 100000 || arch->hidden > 1u << 20 || arch->mlp_width > 1u << 22 || arch->n_heads > 1u << 16 || arch->head_size > 1u << 14)
+    if (arch->hidden > 1u << 20 || arch->mlp_width > 1u << 22 || arch->n_heads > 1u << 16 || arch->head_size > 1u << 14)
         return glint_fail(error, GLINT_ERROR_FORMAT, "%s: %zu layers of width %zu (MLP %zu, %zu heads of %zu) is no model glint can run",
                           config->path, arch->n_layers, arch->hidden, arch->mlp_width, arch->n_heads, arch->head_size);
     if (arch->n_heads % arch->n_kv_heads)

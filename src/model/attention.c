@@ -132,7 +132,7 @@ static Piece *cut(const GliAttention *self, gsize *n)
 {
     gsize total = 0;
     for (gsize s = 0; s < self->n_spans; s++)
-        total += (self->spans[s].past + self->spans[s].n_rows - 1) / GLI_BLOCK - self->spans[s].past / GLI_BLOCK + 1;
+        total += self->spans[s].n_rows / GLI_BLOCK + 2; /* at most */
     Piece *pieces = g_new(Piece, total);
     *n = 0;
     for (gsize s = 0; s < self->n_spans; s++) {

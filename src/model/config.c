@@ -166,8 +166,12 @@ gboolean gli_config_rope(const GliConfig *self, const char *layer_type, const ch
     if (json_is_object(part))
         parameters = part;
     double partial = gli_config_real(self, "partial_rotary_factor", 1, &problem);
+    if (parameters && !json_is_object(parameters))
+        wrong(self, "rope_parameters", "an object", &problem);
+    if (gli_config_has(self, "rope_scaling") && !json_is_object(value_of(self, "rope_scaling")))
+        wrong(self, "rope_scaling", "an object", &problem);
     rope->theta = gli_config_real(self, theta_key, default_theta, &problem);
-    if (parameters) { /* transformers 5 */
+    if (json_is_object(parameters)) { /* transformers 5 */
         const GliConfig inner = {.path = self->path, .root = (json_t *)parameters, .text = parameters};
         rope->theta = gli_config_real(&inner, "rope_theta", rope->theta, &problem);
         partial = gli_config_real(&inner, "partial_rotary_factor", partial, &problem);

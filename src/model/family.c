@@ -6,10 +6,22 @@
 static const char *const prefixes[] = {"model.", "language_model.model.", "model.language_model.", "", NULL};
 static const char *const ignore[] = {"*rotary_emb.inv_freq", "*vision_tower.*", "*multi_modal_projector.*", NULL};
 
+enum { MOST_LAYERS = 10000 };
+
 static const struct { const char *name; GliActivation activation; } activations[] = {
     {"silu", GLI_ACT_SILU}, {"swish", GLI_ACT_SILU}, {"gelu_pytorch_tanh", GLI_ACT_GELU_TANH}, {"gelu_new", GLI_ACT_GELU_TANH},
     {"gelu_fast", GLI_ACT_GELU_TANH}, {"gelu", GLI_ACT_GELU_ERF}, {"relu", GLI_ACT_RELU},
 };
+
+gsize gli_config_layers(const GliConfig *config, const char *key, gsize fallback, GError **problem)
+{
+    const gsize n = gli_config_size(config, key, fallback, problem);
+    if (n <= MOST_LAYERS)
+        return n;
+    if (!*problem)
+        glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"%s\" is %zu; no model has more than %d layers", config->path, key, n, MOST_LAYERS);
+    return 1;
+}
 
 GliActivation gli_config_activation(const GliConfig *config, const char *key, const char *fallback, GError **problem)
 {
@@ -25,7 +37,7 @@ GliActivation gli_config_activation(const GliConfig *config, const char *key, co
 static void read_sizes(const GliConfig *config, const GliDefaults *defaults, GliArch *arch, GError **problem)
 {
     arch->hidden = gli_config_size(config, "hidden_size", defaults->hidden, problem);
-    arch->n_layers = gli_config_size(config, "num_hidden_layers", defaults->n_layers, problem);
+    arch->n_layers = gli_config_layers(config, "num_hidden_layers", defaults->n_layers, problem);
     arch->n_heads = gli_config_size(config, "num_attention_heads", defaults->n_heads, problem);
     arch->n_kv_heads = gli_config_size(config, "num_key_value_heads", defaults->n_kv_heads ? defaults->n_kv_heads : arch->n_heads, problem);
     arch->head_size = gli_config_size(config, "head_dim", defaults->head_size ? defaults->head_size : MAX(arch->hidden / arch->n_heads, 1), problem);

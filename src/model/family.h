@@ -13,6 +13,9 @@ typedef struct {
  * change what differs. attention_bias and mlp_bias are honoured. Does not make the layers. Errors collect in *problem. */
 void gli_describe_llama_like(const GliConfig *config, const GliDefaults *defaults, GliArch *arch, GError **problem);
 
+/* The number of layers, bounded, for descriptors allocate by it before anything else is known. */
+gsize gli_config_layers(const GliConfig *config, const char *key, gsize fallback, GError **problem);
+
 /* Reads an activation by the name transformers gives it; refuses unknown ones. */
 GliActivation gli_config_activation(const GliConfig *config, const char *key, const char *fallback, GError **problem);
 

@@ -31,7 +31,7 @@ static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
     GError *problem = NULL;
     arch->family = "gpt2";
     arch->hidden = gli_config_size(config, "n_embd", GLI_REQUIRED, &problem);
-    arch->n_layers = gli_config_size(config, "n_layer", GLI_REQUIRED, &problem);
+    arch->n_layers = gli_config_layers(config, "n_layer", GLI_REQUIRED, &problem);
     arch->n_heads = arch->n_kv_heads = gli_config_size(config, "n_head", GLI_REQUIRED, &problem);
     arch->head_size = MAX(arch->hidden / arch->n_heads, 1);
     arch->mlp_width = gli_config_size(config, "n_inner", 4 * arch->hidden, &problem);

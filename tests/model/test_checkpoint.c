@@ -1,0 +1,264 @@
+/* Damaged and odd checkpoints: every one gets an error that names file and tensor, none crashes or is run. Made by copying
+ * a tiny model tensor by tensor and changing one thing. */
+#include "base/error.h"
+#include "base/files.h"
+#include "model/support.h"
+#include <glib/gstdio.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+/* What to do differently while copying. */
+typedef struct {
+    const char *drop, *rename, *to, *reshape, *poison, *add, *retype;
+    float poison_value;
+    gboolean twice; /* store a tied matrix under its second name too */
+} Change;
+
+static char *folder; /* the copy */
+
+static char *path_in(const char *name) { return g_build_filename(folder, name, NULL); }
+
+static float *poisoned(const GlintTensor *tensor, float value)
+{
+    float *copy = g_new(float, tensor->n);
+    glint_tensor_to_f32(tensor, 0, tensor->n, copy);
+    copy[tensor->n / 2] = value;
+    return copy;
+}
+
+static void copy_tensor(GlintSafetensorsWriter *writer, const GlintTensor *tensor, const Change *change, GPtrArray *garbage)
+{
+    gsize shape[8];
+    memcpy(shape, tensor->shape, sizeof shape);
+    const char *name = tensor->name;
+    const void *data = tensor->data;
+    GlintTensorType type = tensor->type;
+    int n_dims = tensor->n_dims;
+    if (g_strcmp0(name, change->drop) == 0)
+        return;
+    if (g_strcmp0(name, change->reshape) == 0) {
+        shape[0] = tensor->n;
+        n_dims = 1;
+    }
+    if (g_strcmp0(name, change->poison) == 0) {
+        data = poisoned(tensor, change->poison_value);
+        type = GLINT_ST_F32;
+        g_ptr_array_add(garbage, (gpointer)data);
+    }
+    if (g_strcmp0(name, change->retype) == 0)
+        type = GLINT_ST_I32;
+    glint_safetensors_writer_add(writer, g_strcmp0(name, change->rename) == 0 ? change->to : name, type, n_dims, shape, data);
+}
+
+static void make_copy(const char *model, const Change *change)
+{
+    g_autofree char *from = data_folder(model), *weights = g_build_filename(from, "model.safetensors", NULL), *config = g_build_filename(from, "config.json", NULL);
+    g_autofree char *to = path_in("model.safetensors"), *to_config = path_in("config.json");
+    g_autoptr(json_t) settings = glint_json_read(config, NULL);
+    assert_true(settings && glint_json_write(to_config, settings, NULL));
+    g_autoptr(GlintSafetensors) source = glint_safetensors_open(weights, NULL);
+    assert_non_null(source);
+    g_autoptr(GPtrArray) garbage = g_ptr_array_new_with_free_func(g_free);
+    GlintSafetensorsWriter *writer = glint_safetensors_writer_new(to);
+    for (gsize i = 0; i < glint_safetensors_count(source); i++)
+        copy_tensor(writer, glint_safetensors_at(source, i), change, garbage);
+    const float extra[4] = {0};
+    if (change->add)
+        glint_safetensors_writer_add(writer, change->add, GLINT_ST_F32, 1, (const gsize[]){4}, extra);
+    const GlintTensor *tokens = glint_safetensors_find(source, "model.embed_tokens.weight");
+    if (change->twice)
+        glint_safetensors_writer_add(writer, "lm_head.weight", tokens->type, tokens->n_dims, tokens->shape, tokens->data);
+    assert_true(glint_safetensors_writer_close(writer, NULL));
+}
+
+static void expect_refused_as(const GlintModelOptions *options, GlintErrorCode code, const char *words)
+{
+    GError *error = NULL;
+    g_autoptr(GlintModel) model = glint_model_open(folder, options, &error);
+    if (model)
+        fail_msg("accepted, but \"%s\" was expected", words);
+    if (!g_error_matches(error, GLINT_ERROR, (gint)code) || !strstr(error->message, words))
+        fail_msg("expected \"%s\" (code %d) in \"%s\" (code %d)", words, (int)code, error->message, error->code);
+    if (!strstr(error->message, folder))
+        fail_msg("no file is named in \"%s\"", error->message);
+    g_error_free(error);
+}
+
+static void expect_refused(GlintErrorCode code, const char *words)
+{
+    expect_refused_as(&(GlintModelOptions){GLINT_DTYPE_F32, 1}, code, words);
+}
+
+static void check(const char *model, Change change, GlintErrorCode code, const char *words)
+{
+    make_copy(model, &change);
+    expect_refused(code, words);
+}
+
+static void test_tensors(void **state)
+{
+    (void)state;
+    check("gemma3_bf16", (Change){.drop = "model.layers.3.mlp.up_proj.weight"}, GLINT_ERROR_FORMAT, "tensor 'model.layers.3.mlp.up_proj.weight' is missing");
+    check("gemma3_bf16", (Change){.drop = "model.embed_tokens.weight"}, GLINT_ERROR_FORMAT, "tensor 'model.embed_tokens.weight' is missing");
+    check("gemma3_bf16", (Change){.drop = "model.norm.weight"}, GLINT_ERROR_FORMAT, "tensor 'model.norm.weight' is missing");
+    check("gemma3_bf16", (Change){.reshape = "model.layers.0.mlp.down_proj.weight"}, GLINT_ERROR_FORMAT,
+          "'model.layers.0.mlp.down_proj.weight' has shape [1536], but config.json calls for [32, 48]");
+    check("gemma3_bf16", (Change){.rename = "model.layers.0.self_attn.q_norm.weight", .to = "model.layers.0.self_attn.q_gain.weight"}, GLINT_ERROR_FORMAT,
+          "tensor 'model.layers.0.self_attn.q_norm.weight' is missing");
+    check("gemma3_bf16", (Change){.add = "model.layers.8.input_layernorm.weight"}, GLINT_ERROR_UNSUPPORTED, "tensor 'model.layers.8.input_layernorm.weight' has no place");
+    check("llama_tied_f16", (Change){.drop = "model.layers.1.self_attn.k_proj.bias"}, GLINT_ERROR_FORMAT, "tensor 'model.layers.1.self_attn.k_proj.bias' is missing");
+    check("gpt2_f32", (Change){.drop = "transformer.h.2.attn.c_attn.bias"}, GLINT_ERROR_FORMAT, "tensor 'transformer.h.2.attn.c_attn.bias' is missing");
+    check("gpt2_f32", (Change){.drop = "transformer.wpe.weight"}, GLINT_ERROR_FORMAT, "tensor 'transformer.wpe.weight' is missing");
+    check("gpt2_f32", (Change){.retype = "transformer.h.1.ln_1.weight"}, GLINT_ERROR_UNSUPPORTED, "is stored as I32");
+}
+
+static void test_not_finite(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"model.embed_tokens.weight", "model.layers.6.self_attn.v_proj.weight", "model.norm.weight", "model.layers.7.mlp.down_proj.weight",
+                                        "model.layers.2.self_attn.k_norm.weight"};
+    const float values[] = {NAN, INFINITY, -INFINITY, NAN, INFINITY};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *words = g_strdup_printf("tensor '%s' contains NaN", names[i]);
+        make_copy("gemma3_bf16", &(Change){.poison = names[i], .poison_value = values[i]});
+        expect_refused(GLINT_ERROR_DATA, words);
+    }
+    make_copy("gpt2_f32", &(Change){.poison = "transformer.wpe.weight", .poison_value = NAN});
+    expect_refused(GLINT_ERROR_DATA, "tensor 'transformer.wpe.weight' contains NaN");
+    make_copy("gpt2_f32", &(Change){.poison = "transformer.h.0.mlp.c_fc.bias", .poison_value = NAN});
+    expect_refused(GLINT_ERROR_DATA, "tensor 'transformer.h.0.mlp.c_fc.bias' contains NaN");
+}
+
+/* Cut anywhere: in the length, the header, the data. */
+static void test_truncated(void **state)
+{
+    (void)state;
+    make_copy("gemma3_bf16", &(Change){0});
+    g_autofree char *path = path_in("model.safetensors"), *bytes = NULL;
+    gsize length;
+    assert_true(g_file_get_contents(path, &bytes, &length, NULL));
+    const gsize cuts[] = {0, 1, 7, 8, 100, length / 2, length - 1};
+    for (gsize i = 0; i < G_N_ELEMENTS(cuts); i++) {
+        assert_true(g_file_set_contents(path, bytes, (gssize)cuts[i], NULL));
+        GError *error = NULL;
+        assert_null(glint_model_open(folder, NULL, &error));
+        assert_non_null(strstr(error->message, "model.safetensors"));
+        g_error_free(error);
+    }
+}
+
+static void test_tied_twice(void **state)
+{
+    (void)state;
+    make_copy("gemma3_bf16", &(Change){.twice = TRUE});
+    g_autofree char *plain_folder = data_folder("gemma3_bf16");
+    g_autoptr(GlintModel) plain = open_model(plain_folder, GLINT_DTYPE_F32, 1), twice = open_model(folder, GLINT_DTYPE_F32, 1);
+    assert_int_equal(glint_model_info(twice)->n_parameters, glint_model_info(plain)->n_parameters);
+    assert_string_not_equal(glint_model_info(twice)->sha256, glint_model_info(plain)->sha256);
+    make_copy("gemma3_bf16", &(Change){.twice = TRUE, .poison = "model.embed_tokens.weight", .poison_value = 1});
+    expect_refused(GLINT_ERROR_FORMAT, "'lm_head.weight' and 'model.embed_tokens.weight' differ");
+    make_copy("gemma3_bf16", &(Change){.rename = "model.embed_tokens.weight", .to = "lm_head.weight"}); /* only the second name */
+    g_autoptr(GlintModel) other = open_model(folder, GLINT_DTYPE_F32, 1);
+    const guint32 ids[] = {3, 4, 5};
+    g_autofree float *a = run_one(plain, ids, 3, NULL), *b = run_one(other, ids, 3, NULL);
+    assert_memory_equal(a, b, 3 * 96 * sizeof(float));
+}
+
+static void copy_file(const char *from_folder, const char *name)
+{
+    g_autofree char *from = g_build_filename(from_folder, name, NULL), *to = path_in(name), *bytes = NULL;
+    gsize length;
+    assert_true(g_file_get_contents(from, &bytes, &length, NULL));
+    assert_true(g_file_set_contents(to, bytes, (gssize)length, NULL));
+}
+
+static void write_index(const char *text)
+{
+    g_autofree char *path = path_in("model.safetensors.index.json");
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void test_shards(void **state)
+{
+    (void)state;
+    g_autofree char *from = data_folder("llama_sharded_f32"), *single = path_in("model.safetensors"), *second = path_in("model-00002-of-00003.safetensors");
+    static const char *const files[] = {"config.json", "model.safetensors.index.json", "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+                                        "model-00003-of-00003.safetensors"};
+    g_remove(single);
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++)
+        copy_file(from, files[i]);
+    g_autoptr(GlintModel) whole = open_model(folder, GLINT_DTYPE_F32, 1);
+    g_remove(second);
+    expect_refused(GLINT_ERROR_IO, "model-00002-of-00003.safetensors");
+    copy_file(from, files[3]);
+    write_index("{\"weight_map\": {\"model.norm.weight\": \"../model.safetensors\"}}");
+    expect_refused(GLINT_ERROR_FORMAT, "should be the name of a .safetensors file");
+    write_index("{\"weight_map\": {\"model.norm.weight\": 3}}");
+    expect_refused(GLINT_ERROR_FORMAT, "should be the name of a .safetensors file");
+    write_index("{\"weight_map\": {\"no.such.tensor\": \"model-00001-of-00003.safetensors\"}}");
+    expect_refused(GLINT_ERROR_FORMAT, "tensor 'no.such.tensor' is not in this file");
+    write_index("{}");
+    expect_refused(GLINT_ERROR_FORMAT, "weight_map");
+    g_autofree char *index = path_in("model.safetensors.index.json");
+    g_remove(index);
+    expect_refused(GLINT_ERROR_IO, "neither model.safetensors nor");
+    for (gsize i = 2; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *shard = path_in(files[i]);
+        g_remove(shard);
+    }
+}
+
+static void test_no_folder(void **state)
+{
+    (void)state;
+    GError *error = NULL;
+    assert_null(glint_model_open("/nowhere/at/all", NULL, &error));
+    assert_non_null(strstr(error->message, "/nowhere/at/all"));
+    g_clear_error(&error);
+    g_autofree char *config = path_in("config.json");
+    g_remove(config);
+    assert_null(glint_model_open(folder, NULL, &error));
+    assert_non_null(strstr(error->message, "config.json"));
+    g_error_free(error);
+}
+
+/* The hash follows content: equal for a copy, different after one changed weight or config value. */
+static void test_identity(void **state)
+{
+    (void)state;
+    make_copy("gpt2_f32", &(Change){0});
+    g_autoptr(GlintModel) a = open_model(folder, GLINT_DTYPE_F32, 1), b = open_model(folder, GLINT_DTYPE_F32, 2);
+    assert_string_equal(glint_model_info(a)->sha256, glint_model_info(b)->sha256);
+    make_copy("gpt2_f32", &(Change){.poison = "transformer.ln_f.weight", .poison_value = 0.5f});
+    g_autoptr(GlintModel) c = open_model(folder, GLINT_DTYPE_F32, 1);
+    assert_string_not_equal(glint_model_info(a)->sha256, glint_model_info(c)->sha256);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = temporary_folder();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    g_free(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tensors), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_truncated), cmocka_unit_test(test_tied_twice),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_shards), cmocka_unit_test(test_no_folder),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

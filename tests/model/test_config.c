@@ -1,0 +1,194 @@
+/* config.json: the forms of transformers 4 and 5 mean the same, defaults are transformers', what glint cannot compute is
+ * refused by name, damage is reported with file and key. */
+#include "base/error.h"
+#include "model/arch.h"
+#include "model/support.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+static char *folder;
+
+/* Describes the model of a config given as text with ' for ". */
+static gboolean describe(const char *text, GliArch *arch, GError **error)
+{
+    g_autofree char *path = g_build_filename(folder, "config.json", NULL);
+    g_autofree char *json = g_strdelimit(g_strdup(text), "'", '"');
+    assert_true(g_file_set_contents(path, json, -1, NULL));
+    memset(arch, 0, sizeof *arch);
+    g_autoptr(GliConfig) config = gli_config_read(path, error);
+    return config && gli_arch_describe(config, arch, error);
+}
+
+static void expect_good(const char *text, GliArch *arch)
+{
+    GError *error = NULL;
+    if (!describe(text, arch, &error))
+        fail_msg("%s", error->message);
+}
+
+static void expect_refused(const char *text, GlintErrorCode code, const char *words)
+{
+    GliArch arch;
+    GError *error = NULL;
+    if (describe(text, &arch, &error))
+        fail_msg("accepted: %s", text);
+    if (!g_error_matches(error, GLINT_ERROR, (gint)code) || !strstr(error->message, words) || !strstr(error->message, "config.json"))
+        fail_msg("expected \"%s\" (code %d) in \"%s\" (code %d)", words, (int)code, error->message, error->code);
+    g_error_free(error);
+}
+
+#define LLAMA "'model_type': 'llama', 'hidden_size': 64, 'num_hidden_layers': 4, 'num_attention_heads': 8, 'intermediate_size': 96, 'vocab_size': 100"
+#define GPT2 "'model_type': 'gpt2', 'n_embd': 48, 'n_layer': 3, 'n_head': 3, 'n_positions': 11, 'vocab_size': 3"
+
+static void test_llama(void **state)
+{
+    (void)state;
+    GliArch arch;
+    expect_good("{" LLAMA "}", &arch);
+    assert_int_equal(arch.n_kv_heads, 8);
+    assert_int_equal(arch.head_size, 8);
+    assert_false(arch.tied);
+    assert_true(arch.rope[0].theta == 10000 && arch.rope[0].kind == GLI_ROPE_PLAIN && arch.rope[0].rotary == 8);
+    assert_true(fabs(arch.layers[3].scale - 1 / sqrt(8)) < 1e-15 && arch.layers[3].window == 0);
+    assert_int_equal(arch.bias[GLI_Q], GLI_BIAS_NONE);
+    gli_arch_clear(&arch);
+    expect_good("{" LLAMA ", 'head_dim': 16, 'num_key_value_heads': 2, 'attention_bias': true, 'rope_theta': 5e5, 'tie_word_embeddings': true}", &arch);
+    assert_int_equal(arch.n_kv_heads, 2);
+    assert_int_equal(arch.head_size, 16);
+    assert_true(arch.tied && arch.rope[0].theta == 5e5);
+    assert_int_equal(arch.bias[GLI_ATTN_PROJ], GLI_BIAS_REQUIRED);
+    gli_arch_clear(&arch);
+}
+
+/* v4 and v5 spellings of one rotary scaling. */
+static void test_rope_forms(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {
+        "{" LLAMA ", 'rope_theta': 5e5, 'rope_scaling': {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0, 'original_max_position_embeddings': 8192}}",
+        "{" LLAMA ", 'rope_theta': 5e5, 'rope_scaling': {'type': 'llama3', 'factor': 8, 'low_freq_factor': 1, 'high_freq_factor': 4, 'original_max_position_embeddings': 8192}}",
+        "{" LLAMA ", 'rope_parameters': {'rope_theta': 500000.0, 'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0, 'original_max_position_embeddings': 8192}}",
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
+        GliArch arch;
+        expect_good(forms[i], &arch);
+        const GliRope *rope = &arch.rope[0];
+        assert_true(rope->kind == GLI_ROPE_LLAMA3 && rope->theta == 5e5 && rope->factor == 8 && rope->low == 1 && rope->high == 4 && rope->original == 8192);
+        gli_arch_clear(&arch);
+    }
+    GliArch arch;
+    expect_good("{" LLAMA ", 'head_dim': 32, 'partial_rotary_factor': 0.25}", &arch);
+    assert_int_equal(arch.rope[0].rotary, 8);
+    gli_arch_clear(&arch);
+}
+
+static void test_gemma3(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {
+        "{'model_type': 'gemma3_text', 'num_hidden_layers': 12, 'sliding_window': 512, 'rope_theta': 2e6, 'rope_local_base_freq': 2e4, 'rope_scaling': {'factor': 8.0, 'rope_type': 'linear'}}",
+        "{'model_type': 'gemma3', 'vision_config': {'hidden_size': 3}, 'text_config': {'num_hidden_layers': 12, 'sliding_window': 512, 'rope_theta': 2e6, 'rope_local_base_freq': 2e4, 'rope_scaling': {'factor': 8.0, 'rope_type': 'linear'}}}",
+        "{'model_type': 'gemma3_text', 'num_hidden_layers': 12, 'sliding_window': 512, 'rope_parameters': {'full_attention': {'rope_theta': 2e6, 'rope_type': 'linear', 'factor': 8.0}, 'sliding_attention': {'rope_theta': 2e4, 'rope_type': 'default'}}}",
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
+        GliArch arch;
+        expect_good(forms[i], &arch);
+        assert_int_equal(arch.n_heads, 8); /* transformers' default: the published 4B config relies on it */
+        assert_int_equal(arch.vocab, 262208);
+        assert_true(arch.tied && arch.embed_scale == sqrt(2304));
+        for (gsize l = 0; l < 12; l++) {
+            assert_int_equal(arch.layers[l].window, (l + 1) % 6 ? 512 : 0);
+            assert_int_equal(arch.layers[l].rope, (l + 1) % 6 ? 1 : 0);
+        }
+        assert_true(arch.rope[0].kind == GLI_ROPE_LINEAR && arch.rope[0].factor == 8 && arch.rope[0].theta == 2e6);
+        assert_true(arch.rope[1].kind == GLI_ROPE_PLAIN && arch.rope[1].theta == 2e4);
+        gli_arch_clear(&arch);
+    }
+    GliArch arch;
+    expect_good("{'model_type': 'gemma3_text', 'num_hidden_layers': 3, 'layer_types': ['full_attention', 'sliding_attention', 'full_attention'], 'query_pre_attn_scalar': 168}", &arch);
+    assert_true(arch.layers[0].window == 0 && arch.layers[1].window == 4096 && arch.layers[2].window == 0);
+    assert_true(fabs(arch.layers[0].scale - 1 / sqrt(168)) < 1e-15);
+    gli_arch_clear(&arch);
+}
+
+static void test_gpt2(void **state)
+{
+    (void)state;
+    GliArch arch;
+    expect_good("{" GPT2 ", 'n_inner': null, 'scale_attn_by_inverse_layer_idx': true}", &arch);
+    assert_int_equal(arch.mlp_width, 192);
+    assert_true(arch.tied && arch.in_out && arch.mlp == GLI_MLP_PLAIN && arch.activation == GLI_ACT_GELU_TANH);
+    assert_true(fabs(arch.layers[2].scale - 0.25 / 3) < 1e-15);
+    gli_arch_clear(&arch);
+    expect_good("{" GPT2 ", 'scale_attn_weights': false, 'tie_word_embeddings': false}", &arch);
+    assert_true(arch.layers[0].scale == 1 && !arch.tied);
+    gli_arch_clear(&arch);
+}
+
+static void test_unsupported(void **state)
+{
+    (void)state;
+    expect_refused("{'model_type': 'mamba2'}", GLINT_ERROR_UNSUPPORTED, "\"mamba2\" is not supported (glint knows");
+    expect_refused("{" LLAMA ", 'rope_scaling': {'rope_type': 'yarn', 'factor': 4.0}}", GLINT_ERROR_UNSUPPORTED, "\"yarn\"");
+    expect_refused("{" LLAMA ", 'rope_scaling': {'type': 'dynamic', 'factor': 4.0}}", GLINT_ERROR_UNSUPPORTED, "\"dynamic\"");
+    expect_refused("{" LLAMA ", 'rope_parameters': {'rope_type': 'longrope'}}", GLINT_ERROR_UNSUPPORTED, "\"longrope\"");
+    expect_refused("{" LLAMA ", 'num_local_experts': 8}", GLINT_ERROR_UNSUPPORTED, "num_local_experts");
+    expect_refused("{" LLAMA ", 'quantization_config': {'quant_method': 'gptq'}}", GLINT_ERROR_UNSUPPORTED, "quantization_config");
+    expect_refused("{" LLAMA ", 'hidden_act': 'mish'}", GLINT_ERROR_UNSUPPORTED, "\"mish\"");
+    expect_refused("{'model_type': 'gemma3_text', 'use_bidirectional_attention': true}", GLINT_ERROR_UNSUPPORTED, "use_bidirectional_attention");
+    expect_refused("{'model_type': 'gemma3_text', 'attn_logit_softcapping': 50.0}", GLINT_ERROR_UNSUPPORTED, "attn_logit_softcapping");
+    expect_refused("{'model_type': 'gemma3_text', 'num_hidden_layers': 1, 'layer_types': ['chunked_attention']}", GLINT_ERROR_UNSUPPORTED, "chunked_attention");
+    expect_refused("{" GPT2 ", 'add_cross_attention': true}", GLINT_ERROR_UNSUPPORTED, "add_cross_attention");
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    expect_refused("[]", GLINT_ERROR_FORMAT, "expected a JSON object");
+    expect_refused("{'hidden_size': 64}", GLINT_ERROR_FORMAT, "model_type");
+    expect_refused("{'model_type': 'llama', 'hidden_size': 64}", GLINT_ERROR_FORMAT, "\"num_hidden_layers\" is missing");
+    expect_refused("{" GPT2 ", 'n_inner': 0}", GLINT_ERROR_FORMAT, "\"n_inner\" should be a positive integer");
+    expect_refused("{" GPT2 ", 'n_inner': -3}", GLINT_ERROR_FORMAT, "\"n_inner\" should be a positive integer");
+    expect_refused("{" GPT2 ", 'n_inner': 4000000000}", GLINT_ERROR_FORMAT, "\"n_inner\" should be a positive integer");
+    expect_refused("{" LLAMA ", 'num_key_value_heads': 3}", GLINT_ERROR_FORMAT, "8 attention heads cannot share 3");
+    expect_refused("{" LLAMA ", 'rms_norm_eps': 'small'}", GLINT_ERROR_FORMAT, "\"rms_norm_eps\" should be a number");
+    expect_refused("{" LLAMA ", 'rms_norm_eps': -1}", GLINT_ERROR_FORMAT, "epsilon");
+    expect_refused("{" LLAMA ", 'rope_theta': 0}", GLINT_ERROR_FORMAT, "rope_theta");
+    expect_refused("{" LLAMA ", 'head_dim': 7}", GLINT_ERROR_FORMAT, "even number");
+    expect_refused("{" LLAMA ", 'tie_word_embeddings': 1}", GLINT_ERROR_FORMAT, "true or false");
+    expect_refused("{" LLAMA ", 'rope_scaling': {'rope_type': 'linear'}}", GLINT_ERROR_FORMAT, "factor");
+    expect_refused("{" LLAMA ", 'rope_scaling': {'rope_type': 'llama3', 'factor': 8.0}}", GLINT_ERROR_FORMAT, "llama3");
+    expect_refused("{" LLAMA ", 'rope_scaling': 8}", GLINT_ERROR_FORMAT, "rope_scaling");
+    expect_refused("{'model_type': 'gemma3_text', 'num_hidden_layers': 200000000}", GLINT_ERROR_FORMAT, "no model has more than");
+    expect_refused("{'model_type': 'gemma3_text', 'layer_types': ['full_attention']}", GLINT_ERROR_FORMAT, "list of 26");
+    expect_refused("{'model_type': 'gemma3_text', 'query_pre_attn_scalar': 0}", GLINT_ERROR_FORMAT, "query_pre_attn_scalar");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = temporary_folder();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    g_free(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_llama), cmocka_unit_test(test_rope_forms), cmocka_unit_test(test_gemma3), cmocka_unit_test(test_gpt2),
+        cmocka_unit_test(test_unsupported), cmocka_unit_test(test_damaged),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
