@@ -480,6 +480,6 @@ gboolean glint_bpe_encode(const GlintBpe *self, const char *piece, gsize length,
         }
     }
     if (slot)
-        to_cache(slot, piece, length, &g_array_index(ids, guint32, before), ids->len - before);
+        to_cache(slot, piece, length, ids->len > before ? &g_array_index(ids, guint32, before) : NULL, ids->len - before);
     return TRUE;
 }
