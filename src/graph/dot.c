@@ -70,7 +70,7 @@ gboolean glint_graph_write_dot(const GlintGraph *self, const char *title, const 
         n_drawn += self->nodes[i].degree > 0;
     fputs("// blue: positive, red: negative partial correlation; pen width by its size; nodes coloured by module\ngraph glint {\n  graph [label=", out);
     quoted(out, title ? title : "");
-    fprintf(out, " labelloc=t layout=%s overlap=false outputorder=edgesfirst];\n", n_drawn >= SFDP_FROM ? "sfdp" : "neato");
+    fprintf(out, " labelloc=t fontname=\"Helvetica\" layout=%s overlap=false outputorder=edgesfirst];\n", n_drawn >= SFDP_FROM ? "sfdp" : "neato");
     fputs("  node [shape=ellipse style=filled fontname=\"Helvetica\" fontsize=10 penwidth=0 margin=\"0.04,0.02\" width=0.3 height=0.2];\n", out);
     write_nodes(self, out);
     write_edges(self, out);

@@ -1,6 +1,7 @@
 /* Where the nodes of a graph drawing go. Force-directed (Fruchterman & Reingold 1991, igraph), every connected component by
  * itself, started from its modules set on a circle so that modules come apart; the components are then packed side by side,
- * the largest first. The same input and seed give the same coordinates. */
+ * the largest first. The same input and seed give the same coordinates.
+ * Cost: O(n^2) a step up to 4,000 nodes a component (2,000 nodes: 5 s), about O(n) beyond. */
 #pragma once
 #include "graph/graph.h"
 

@@ -84,7 +84,7 @@ static gboolean parse_stream(Table *self, struct csv_parser *parser, FILE *in, G
         if (csv_parse(parser, block, got, field_read, row_read, self) != got)
             return glint_fail(error, GLINT_ERROR_FORMAT, "%s row %zu is not CSV: %s; run glint graph again", self->path, self->row + 1, csv_strerror(csv_error(parser)));
     if (ferror(in))
-        return glint_fail(error, GLINT_ERROR_IO, "cannot read '%s': %s", self->path, g_strerror(errno));
+        return glint_fail_errno(error, errno, "cannot read '%s'", self->path);
     if (!self->error && csv_fini(parser, field_read, row_read, self) != 0)
         return glint_fail(error, GLINT_ERROR_FORMAT, "%s ends inside a quoted field; run glint graph again", self->path);
     if (!self->error && self->row == 0)
@@ -99,7 +99,7 @@ static gboolean read_table(Table *self, GError **error)
 {
     FILE *in = fopen(self->path, "rb");
     if (!in)
-        return glint_fail(error, GLINT_ERROR_IO, "cannot open '%s': %s%s", self->path, g_strerror(errno), errno == ENOENT ? "; run glint graph first" : "");
+        return errno == ENOENT ? glint_fail(error, GLINT_ERROR_IO, "there is no file '%s'; run glint graph first", self->path) : glint_fail_errno(error, errno, "cannot open '%s'", self->path);
     struct csv_parser parser;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) {
         fclose(in);

@@ -193,6 +193,45 @@ static void test_extra_columns_and_windows_lines_are_fine(void **state)
     scratch_remove(folder);
 }
 
+/* Damaged bytes: never a crash (ASan runs this too), and either an error that says something or a graph that holds together. */
+static void test_damaged_tables_are_refused_or_sound(void **state)
+{
+    (void)state;
+    static const char spice[] = ",\"\n\r0-9.eEx\0 \xff";
+    char *folder = scratch_new();
+    g_autoptr(GlintGraph) graph = awkward_graph();
+    write_tables(graph, folder);
+    char *texts[2];
+    static const char *const names[2] = {"edges.csv", "modules.csv"};
+    GRand *rand = g_rand_new_with_seed(11);
+    gsize n_refused = 0;
+    for (int k = 0; k < 2; k++)
+        texts[k] = read_text(folder, names[k]);
+    for (int trial = 0; trial < 1500; trial++) {
+        int k = trial % 2;
+        g_autofree char *path = g_build_filename(folder, names[k], NULL), *damaged = g_strdup(texts[k]);
+        gsize length = strlen(damaged);
+        for (int change = g_rand_int_range(rand, 1, 4); change > 0; change--)
+            damaged[g_rand_int_range(rand, 0, (gint32)length)] = spice[g_rand_int_range(rand, 0, sizeof spice - 1)];
+        gsize kept = trial % 5 == 0 ? (gsize)g_rand_int_range(rand, 0, (gint32)length) : length;
+        assert_true(g_file_set_contents(path, damaged, (gssize)kept, NULL));
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GlintGraph) back = glint_graph_read(folder, &error);
+        assert_true((back != NULL) == (error == NULL));
+        n_refused += back == NULL;
+        for (gsize e = 0; back && e < back->n_edges; e++)
+            assert_true(back->edges[e].i < back->edges[e].j && back->edges[e].j < back->p && fabs(back->edges[e].pcor) <= 1);
+        if (error)
+            assert_non_null(strstr(error->message, ".csv"));
+        write_text(folder, names[k], texts[k]);
+    }
+    assert_in_range(n_refused, 500, 1499);
+    g_free(texts[1]);
+    g_free(texts[0]);
+    g_rand_free(rand);
+    scratch_remove(folder);
+}
+
 static void test_missing_files_are_named(void **state)
 {
     (void)state;
@@ -330,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_numbers_are_short_and_exact),
         cmocka_unit_test(test_broken_tables_are_refused),
         cmocka_unit_test(test_extra_columns_and_windows_lines_are_fine),
+        cmocka_unit_test(test_damaged_tables_are_refused_or_sound),
         cmocka_unit_test(test_missing_files_are_named),
         cmocka_unit_test(test_dot_has_one_line_an_edge_and_escapes),
         cmocka_unit_test(test_graphml_is_well_formed_and_complete),
