@@ -30,6 +30,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 #define GGM_VERSION_MAJOR 0
 #define GGM_VERSION_MINOR 1
@@ -151,6 +154,9 @@ const char *ggm_status_text(ggm_status status);
 const char *ggm_outcome_text(ggm_outcome outcome);
 const char *ggm_version(void);                     /* "MAJOR.MINOR.PATCH" */
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

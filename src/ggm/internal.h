@@ -6,7 +6,7 @@
  *   block.c        one component: its compact S and W, cold and warm starts, T out of it
  *   bcd.c          sweeps over a block's columns, threads, when to stop
  *   gram.c         one column's lasso
- *   team.c         barrier, time limit, interrupt
+ *   crew.c         threads that help each other, time limit, interrupt
  *   finish.c       objective and gap of a finished block; lambda = 0
  *   certificate.c  objective, duality gap, KKT residual: knows S, L, T and a candidate W, nothing of the solver
  *   workspace.c    blocks kept between lambdas, solved one after another or side by side, put together
@@ -119,11 +119,20 @@ bool ggm_block_precision(ggm_block *block);
 void ggm_block_release(ggm_block *block);
 void ggm_sparse_release(ggm_sparse *matrix);
 
-/* ---- team.c: threads that stay together for a whole solve ---- */
+/* ---- crew.c: threads that stay together for a whole solve ---- */
 typedef struct {
-    atomic_int arrived, phase;
-} ggm_barrier;
-void ggm_barrier_wait(ggm_barrier *barrier, int threads);
+    int threads;
+    uint32_t job;
+    void (*work)(void *context, int task, int thread);
+    void *context;
+    _Atomic uint64_t ticket;
+    atomic_int done;
+    atomic_bool dismissed;
+} ggm_crew;
+/* Calls lead(context) in the calling thread while threads - 1 others stand by for its ggm_crew_run */
+void ggm_crew_lead(ggm_crew *crew, int threads, void (*lead)(void *context), void *context);
+/* Tasks 0 .. count - 1 (count < 65536) by whoever is free; returns when all are done. Only for the leader. */
+void ggm_crew_run(ggm_crew *crew, void (*work)(void *context, int task, int thread), void *context, int count);
 
 /* What ends a solve early, shared by all blocks */
 typedef struct {
