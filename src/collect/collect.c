@@ -84,11 +84,12 @@ static gboolean all_done(const Run *run)
 }
 
 /* How many layers go into one pass. */
-static gsize layers_at_once(gsize width)
+static gsize layers_at_once(const Run *run)
 {
     double pages = (double)sysconf(_SC_PHYS_PAGES), page = (double)sysconf(_SC_PAGE_SIZE);
-    double layer = (double)width * (double)(width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double);
-    double fit = pages > 0 && page > 0 ? 0.5 * pages * page / layer : 1;
+    double layer = (double)run->width * (double)(run->width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double);
+    double memory = run->options->memory_bytes > 0 ? (double)run->options->memory_bytes : pages > 0 && page > 0 ? 0.5 * pages * page : 0;
+    double fit = memory / layer;
     return fit < 1 ? 1 : fit > 1e6 ? 1000000 : (gsize)fit;
 }
 
@@ -161,6 +162,7 @@ static gboolean run_batch(Run *run, Unit *unit, gsize b, GError **error)
         unit->listeners[k].texts = packed.texts;
     gboolean ok = glint_model_forward(run->model, &packed.batch, unit->taps, unit->n, GLINT_LOGITS_NONE, NULL, error);
     run->done += (double)packed.start[packed.batch.n_sequences];
+    run->stats->n_tokens_run += packed.start[packed.batch.n_sequences];
     glint_packed_release(&packed);
     g_autofree char *note = g_strdup_printf("%s: batch %zu of %zu", class_name(run, unit->c), b + 1, unit->state->n_batches);
     glint_progress_update(run->bar, run->done, note);
@@ -271,7 +273,7 @@ static gboolean resume_partial(Run *run, GlintPartial *partial, GError **error)
 static gboolean run_class(Run *run, gsize c, GError **error)
 {
     g_autoptr(GArray) missing = missing_layers(run, c);
-    gsize at_once = layers_at_once(run->width);
+    gsize at_once = layers_at_once(run);
     for (gsize first = 0; first < missing->len; first += at_once) {
         GlintPartial *state = g_new0(GlintPartial, 1);
         state->class_name = g_strdup(class_name(run, c));
@@ -289,7 +291,7 @@ static gboolean run_class(Run *run, gsize c, GError **error)
 static double total_tokens(const Run *run)
 {
     double total = 0;
-    gsize at_once = layers_at_once(run->width);
+    gsize at_once = layers_at_once(run);
     for (gsize c = 0; c < run->dataset->classes->len; c++) {
         g_autoptr(GArray) missing = missing_layers(run, c);
         total += (double)((missing->len + at_once - 1) / at_once) * (double)run->plan->count[c].tokens;
@@ -364,15 +366,29 @@ static void unlock_store(const char *folder, int lock)
     close(lock);
 }
 
+/* Everything asked for is there. A state whose layers are all finished is what a run left that was killed in its last step;
+ * another one belongs to an unfinished run of other layers, and stays. */
+static gboolean reuse(Run *run, GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(GlintPartial) partial = glint_partial_open(run->folder, &problem);
+    if (problem) {
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    if (partial)
+        drop_finished(run, partial);
+    run->stats->reused = TRUE;
+    return (!partial || partial->layers->len > 0 || glint_partial_remove(run->folder, error)) && glint_store_counts(run->folder, run->stats, error);
+}
+
 static gboolean collect_locked(Run *run, const GlintTokenizer *tokenizer, GError **error)
 {
     gboolean known;
     if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, run->dataset, error))
         return FALSE;
-    if (known && all_done(run)) {
-        run->stats->reused = TRUE;
-        return glint_store_counts(run->folder, run->stats, error);
-    }
+    if (known && all_done(run))
+        return reuse(run, error);
     if (run->options->pool == GLINT_POOL_FIRST && glint_tokenizer_n_prefix(tokenizer) > 0)
         glint_warn("--pool first: every text starts with the same special token, and position 0 of a causal model sees only itself, so every text gives the same row; "
                    "--pool mean and --pool last vary");

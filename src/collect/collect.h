@@ -33,11 +33,13 @@ typedef struct {
     gsize batch_size;         /* texts per batch, as the original's option; 0 = by tokens (default 4096 a batch) */
     guint64 seed;
     double checkpoint_seconds;/* default 20 (0 = default; negative = after every batch) */
+    gsize memory_bytes;       /* for the moments of one pass, at least one layer's; 0 = half of the machine's memory */
 } GlintCollectOptions;
 
 typedef struct {
     gsize n_texts, n_tokens, n_truncated, n_no_tokens; /* n_no_tokens: texts that are empty after BOS is left out */
-    double seconds;
+    gsize n_tokens_run;       /* of this call: less than n_tokens when resumed, more when the layers took several passes */
+    double seconds;           /* of this call */
     gboolean resumed, reused; /* continued a partial run; found everything done */
 } GlintCollectStats;
 

@@ -1,6 +1,6 @@
 /* Collecting with a fake model (fake_model.h): pooling against a plain computation, what is skipped and refused, reuse,
  * interrupting, and killing. The program runs itself as a child process that is killed: `test_collect collect FOLDER KILL_AT
- * INTERRUPT_AT SLEEP_US`. */
+ * INTERRUPT_AT SLEEP_US MEMORY_BYTES`. */
 #include "base/error.h"
 #include "base/files.h"
 #include "base/talk.h"
@@ -409,6 +409,7 @@ static int child(char **argv)
     fake.kill_at = atoi(argv[3]);
     fake.interrupt_at = atoi(argv[4]);
     fake.sleep_us = (unsigned)atoi(argv[5]);
+    options.memory_bytes = (gsize)atoi(argv[6]);
     glint_interrupt_install();
     gboolean ok = glint_collect(fake_model(), fake_tokenizer(), d, &options, argv[2], NULL, &error);
     if (!ok)
@@ -418,14 +419,16 @@ static int child(char **argv)
     return code;
 }
 
-static GPid start_child(const char *folder, int kill_at, int interrupt_at, int sleep_us)
+static GPid start_child_with(const char *folder, int kill_at, int interrupt_at, int sleep_us, const char *memory)
 {
     g_autofree char *at = g_strdup_printf("%d", kill_at), *stop = g_strdup_printf("%d", interrupt_at), *nap = g_strdup_printf("%d", sleep_us), *self = g_file_read_link("/proc/self/exe", NULL);
-    char collect[] = "collect", *argv[] = {self, collect, (char *)(gintptr)folder, at, stop, nap, NULL};
+    char collect[] = "collect", *argv[] = {self, collect, (char *)(gintptr)folder, at, stop, nap, (char *)(gintptr)memory, NULL};
     GPid pid = 0;
     assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &pid, NULL));
     return pid;
 }
+
+static GPid start_child(const char *folder, int kill_at, int interrupt_at, int sleep_us) { return start_child_with(folder, kill_at, interrupt_at, sleep_us, "0"); }
 
 static int wait_child(GPid pid)
 {
@@ -467,6 +470,27 @@ static void test_killed_and_resumed(void **state)
         assert_int_equal(stats.n_texts, 120);
         assert_same_tree(whole, folder);
     }
+    dataset_drop(d);
+}
+
+/* Too little memory for more than one layer: several passes, the same result, also when killed between them. */
+static void test_layers_in_passes(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(120);
+    GlintCollectOptions options = options_of(child_pool);
+    g_autofree char *folder = in_scratch("passes"), *killed = in_scratch("passes-killed");
+    options.memory_bytes = 1;
+    GlintCollectStats stats = collect_good(d, &options, folder);
+    assert_int_equal(fake.forwards, FAKE_LAYERS * 18);
+    assert_int_equal(stats.n_tokens_run, FAKE_LAYERS * stats.n_tokens);
+    assert_same_tree(undisturbed(), folder);
+    wait_child(start_child_with(killed, 16, 0, 0, "1")); /* the fourth batch of the second layer of the first class */
+    options.memory_bytes = 0;
+    stats = collect_good(d, &options, killed);
+    assert_true(stats.resumed);
+    assert_int_equal(fake.forwards, 9 + 12 + 6); /* the second layer's rest, the third layer, the other class */
+    assert_same_tree(undisturbed(), killed);
     dataset_drop(d);
 }
 
@@ -541,13 +565,13 @@ static void test_two_at_once(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 6 && strcmp(argv[1], "collect") == 0)
+    if (argc == 7 && strcmp(argv[1], "collect") == 0)
         return child(argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pooling),           cmocka_unit_test(test_all_is_both),       cmocka_unit_test(test_first_is_refused_later),
         cmocka_unit_test(test_reuse_and_more_layers), cmocka_unit_test(test_settings_differ), cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_failed_run_binds_nobody), cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
-        cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
+        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
         cmocka_unit_test(test_two_at_once),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);
