@@ -26,6 +26,10 @@ typedef struct {
 } Entry;
 
 typedef struct {
+    guint32 id, hash; /* id ABSENT: free; the hash spares looking at texts that differ anyway */
+} Slot;
+
+typedef struct {
     guint64 pair; /* left << 32 | right, NO_PAIR: free */
     guint32 rank, id;
 } Merge;
@@ -41,8 +45,8 @@ struct GlintBpe {
     gsize prefix_length;
     GString *arena;
     GArray *entries; /* Entry by id */
-    guint32 *ids;    /* hash table of ids */
-    gsize n_tokens, ids_mask;
+    Slot *slots;     /* hash table of ids */
+    gsize n_tokens, slots_mask;
     Merge *merges; /* hash table */
     gsize n_merges, n_pairs, merges_mask;
     guint32 direct[DIRECT_CHARS]; /* ids of single characters of low code point */
@@ -102,9 +106,9 @@ GlintBpe *glint_bpe_new(const GlintBpeOptions *options)
     self->prefix_length = strlen(self->continuing_prefix);
     self->arena = g_string_new(NULL);
     self->entries = g_array_new(FALSE, FALSE, sizeof(Entry));
-    self->ids_mask = 1023;
-    self->ids = g_new(guint32, self->ids_mask + 1);
-    memset(self->ids, 0xFF, (self->ids_mask + 1) * sizeof *self->ids);
+    self->slots_mask = 1023;
+    self->slots = g_new(Slot, self->slots_mask + 1);
+    memset(self->slots, 0xFF, (self->slots_mask + 1) * sizeof *self->slots);
     self->merges_mask = 1023;
     self->merges = g_new(Merge, self->merges_mask + 1);
     memset(self->merges, 0xFF, (self->merges_mask + 1) * sizeof *self->merges);
@@ -119,7 +123,7 @@ void glint_bpe_free(GlintBpe *self)
         g_free(self->cache[i]);
     g_free(self->cache);
     g_free(self->merges);
-    g_free(self->ids);
+    g_free(self->slots);
     g_array_unref(self->entries);
     g_string_free(self->arena, TRUE);
     g_free(self->unk_token);
@@ -129,28 +133,33 @@ void glint_bpe_free(GlintBpe *self)
 }
 
 /* Where `token` is in the table of ids, or the free place where it would go. */
-static gsize find_slot(const GlintBpe *self, const char *token, gsize length)
+static Slot *find_slot(const GlintBpe *self, const char *token, gsize length, guint32 hash)
 {
-    gsize slot = hash_text(token, length) & self->ids_mask;
-    for (; self->ids[slot] != ABSENT; slot = (slot + 1) & self->ids_mask) {
-        Entry entry = g_array_index(self->entries, Entry, self->ids[slot]);
+    for (gsize i = hash & self->slots_mask;; i = (i + 1) & self->slots_mask) {
+        Slot *slot = &self->slots[i];
+        if (slot->id == ABSENT)
+            return slot;
+        if (slot->hash != hash)
+            continue;
+        Entry entry = g_array_index(self->entries, Entry, slot->id);
         if (entry.length == length && memcmp(self->arena->str + entry.offset, token, length) == 0)
-            break;
+            return slot;
     }
-    return slot;
 }
 
-static void grow_ids(GlintBpe *self)
+static void grow_slots(GlintBpe *self)
 {
-    gsize n = (self->ids_mask + 1) * 2;
-    g_free(self->ids);
-    self->ids = g_new(guint32, n);
-    memset(self->ids, 0xFF, n * sizeof *self->ids);
-    self->ids_mask = n - 1;
-    for (guint id = 0; id < self->entries->len; id++) {
-        Entry entry = g_array_index(self->entries, Entry, id);
-        if (entry.offset != ABSENT)
-            self->ids[find_slot(self, self->arena->str + entry.offset, entry.length)] = id;
+    gsize n = self->slots_mask + 1;
+    g_autofree Slot *old = self->slots;
+    self->slots = g_new(Slot, n * 2);
+    memset(self->slots, 0xFF, n * 2 * sizeof *self->slots);
+    self->slots_mask = n * 2 - 1;
+    for (gsize k = 0; k < n; k++) {
+        gsize i = old[k].hash & self->slots_mask;
+        while (old[k].id != ABSENT && self->slots[i].id != ABSENT)
+            i = (i + 1) & self->slots_mask;
+        if (old[k].id != ABSENT)
+            self->slots[i] = old[k];
     }
 }
 
@@ -168,17 +177,18 @@ gboolean glint_bpe_add_token(GlintBpe *self, const char *token, gsize length, gi
     if (entry->offset != ABSENT)
         return glint_fail(error, GLINT_ERROR_FORMAT, "tokens \"%s\" and \"%.*s\" have the same id %" G_GINT64_FORMAT, self->arena->str + entry->offset,
                           (int)MIN(length, 100), token, id);
-    gsize slot = find_slot(self, token, length);
-    if (self->ids[slot] != ABSENT)
+    guint32 hash = (guint32)hash_text(token, length);
+    Slot *slot = find_slot(self, token, length, hash);
+    if (slot->id != ABSENT)
         return glint_fail(error, GLINT_ERROR_FORMAT, "token \"%.*s\" occurs twice, with the ids %u and %" G_GINT64_FORMAT, (int)MIN(length, 100), token,
-                          self->ids[slot], id);
+                          slot->id, id);
     entry->offset = (guint32)self->arena->len;
     entry->length = (guint32)length;
     g_string_append_len(self->arena, token, (gssize)length);
     g_string_append_c(self->arena, '\0');
-    self->ids[slot] = (guint32)id;
-    if (++self->n_tokens * 2 > self->ids_mask)
-        grow_ids(self);
+    *slot = (Slot){(guint32)id, hash};
+    if (++self->n_tokens * 2 > self->slots_mask)
+        grow_slots(self);
     return TRUE;
 }
 
@@ -277,7 +287,7 @@ const char *glint_bpe_token(const GlintBpe *self, guint32 id, gsize *length)
 
 gint64 glint_bpe_id(const GlintBpe *self, const char *token, gsize length)
 {
-    guint32 id = self->ids[find_slot(self, token, length)];
+    guint32 id = find_slot(self, token, length, (guint32)hash_text(token, length))->id;
     return id == ABSENT ? -1 : (gint64)id;
 }
 
@@ -320,7 +330,7 @@ static guint32 char_id(const GlintBpe *self, const char *text, gsize length, gun
     g_string_append(buffer, first ? "" : self->continuing_prefix);
     g_string_append_len(buffer, text, (gssize)length);
     g_string_append(buffer, last ? self->word_suffix : "");
-    return self->ids[find_slot(self, buffer->str, buffer->len)];
+    return find_slot(self, buffer->str, buffer->len, (guint32)hash_text(buffer->str, buffer->len))->id;
 }
 
 /* The tokens of the bytes of `text`, or FALSE when one of them has none. */
