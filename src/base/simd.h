@@ -3,7 +3,8 @@
  * sanitizers are left out because their runtime is not yet up when the loader calls the resolvers.
  *
  * The levels are chosen by features: "arch=haswell" would ask whether the CPU *is* a Haswell, and leave every AMD CPU with
- * the SSE2 code. clang 14 resolves the x86-64-v3 names wrongly, so it gets single features (its "avx2" has no FMA). */
+ * the SSE2 code. clang 14 resolves the x86-64-v3 names wrongly, so it gets single features (its "avx2" has no FMA), and it loses
+ * the name of clones that other files call: mark static functions only. */
 #pragma once
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define GLINT_SANITIZED 1

@@ -11,7 +11,7 @@
 enum { CHUNK = 16384 };
 static gsize rows_per_chunk(gsize width) { return width >= CHUNK ? 1 : CHUNK / width; }
 
-GLINT_CLONES gboolean gli_all_finite(const float *x, gsize n)
+GLINT_CLONES static gboolean finite_run(const float *x, gsize n)
 {
     guint32 bad = 0;
 #pragma omp simd reduction(| : bad)
@@ -23,7 +23,7 @@ GLINT_CLONES gboolean gli_all_finite(const float *x, gsize n)
     return !bad;
 }
 
-GLINT_CLONES gboolean gli_all_finite_bf16(const guint16 *x, gsize n)
+GLINT_CLONES static gboolean finite_bf16_run(const guint16 *x, gsize n)
 {
     guint16 bad = 0;
 #pragma omp simd reduction(| : bad)
@@ -32,7 +32,7 @@ GLINT_CLONES gboolean gli_all_finite_bf16(const guint16 *x, gsize n)
     return !bad;
 }
 
-GLINT_CLONES void gli_to_bf16(const float *x, gsize n, guint16 *y)
+GLINT_CLONES static void bf16_run(const float *x, gsize n, guint16 *y)
 {
 #pragma omp simd
     for (gsize i = 0; i < n; i++) {
@@ -43,6 +43,10 @@ GLINT_CLONES void gli_to_bf16(const float *x, gsize n, guint16 *y)
         y[i] = (guint16)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
     }
 }
+
+gboolean gli_all_finite(const float *x, gsize n) { return finite_run(x, n); }
+gboolean gli_all_finite_bf16(const guint16 *x, gsize n) { return finite_bf16_run(x, n); }
+void gli_to_bf16(const float *x, gsize n, guint16 *y) { bf16_run(x, n, y); }
 
 float gli_bf16_round(float x)
 {
@@ -61,13 +65,21 @@ void gli_to_bf16_rows(const float *x, gsize rows, gsize width, guint16 *y)
         gli_to_bf16(x + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK), y + c * CHUNK);
 }
 
+/* Sums run in f32 over SUM_RUN elements and in f64 over the runs: as fast as f32, and as exact for 10,000 elements as for 100. */
+enum { SUM_RUN = 256 };
+
 GLINT_CLONES static void rms_row(const float *x, const float *weight, float eps, gsize width, float *y)
 {
-    float sum = 0;
+    double squares = 0;
+    for (gsize first = 0; first < width; first += SUM_RUN) {
+        const gsize end = first + SUM_RUN < width ? first + SUM_RUN : width;
+        float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (gsize i = 0; i < width; i++)
-        sum += x[i] * x[i];
-    const float scale = 1.0f / sqrtf(sum / (float)width + eps);
+        for (gsize i = first; i < end; i++)
+            sum += x[i] * x[i];
+        squares += (double)sum;
+    }
+    const float scale = 1.0f / sqrtf((float)(squares / (double)width) + eps);
 #pragma omp simd
     for (gsize i = 0; i < width; i++)
         y[i] = x[i] * scale * weight[i];
@@ -75,15 +87,25 @@ GLINT_CLONES static void rms_row(const float *x, const float *weight, float eps,
 
 GLINT_CLONES static void layer_row(const float *x, const float *weight, const float *bias, float eps, gsize width, float *y)
 {
-    float sum = 0, squares = 0;
+    double total = 0, squares = 0;
+    for (gsize first = 0; first < width; first += SUM_RUN) {
+        const gsize end = first + SUM_RUN < width ? first + SUM_RUN : width;
+        float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (gsize i = 0; i < width; i++)
-        sum += x[i];
-    const float mean = sum / (float)width;
-#pragma omp simd reduction(+ : squares)
-    for (gsize i = 0; i < width; i++)
-        squares += (x[i] - mean) * (x[i] - mean);
-    const float scale = 1.0f / sqrtf(squares / (float)width + eps);
+        for (gsize i = first; i < end; i++)
+            sum += x[i];
+        total += (double)sum;
+    }
+    const float mean = (float)(total / (double)width);
+    for (gsize first = 0; first < width; first += SUM_RUN) {
+        const gsize end = first + SUM_RUN < width ? first + SUM_RUN : width;
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (gsize i = first; i < end; i++)
+            sum += (x[i] - mean) * (x[i] - mean);
+        squares += (double)sum;
+    }
+    const float scale = 1.0f / sqrtf((float)(squares / (double)width) + eps);
 #pragma omp simd
     for (gsize i = 0; i < width; i++)
         y[i] = (x[i] - mean) * scale * weight[i];
@@ -225,7 +247,7 @@ void gli_rope_table(const GliRope *rope, gsize first, gsize length, float *cosin
         }
 }
 
-GLINT_CLONES void gli_rope_row(float *head, const float *cosine, const float *sine, gsize rotary)
+GLINT_CLONES static void rope_run(float *head, const float *cosine, const float *sine, gsize rotary)
 {
     const gsize half = rotary / 2;
 #pragma omp simd
@@ -235,3 +257,5 @@ GLINT_CLONES void gli_rope_row(float *head, const float *cosine, const float *si
         head[k + half] = b * cosine[k] + a * sine[k];
     }
 }
+
+void gli_rope_row(float *head, const float *cosine, const float *sine, gsize rotary) { rope_run(head, cosine, sine, rotary); }

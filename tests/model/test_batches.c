@@ -82,7 +82,7 @@ static void check_threads(const char *name, GlintComputeType type)
     g_autoptr(GError) error = NULL;
     g_autofree float *first = NULL;
     g_autoptr(Recorder) expected = NULL;
-    static const int threads[] = {1, 2, 3, 7, 1};
+    static const int threads[] = {1, 2, 5};
     for (gsize i = 0; i < G_N_ELEMENTS(threads); i++) {
         const GlintModelOptions options = {type, threads[i]};
         g_autoptr(GlintModel) model = glint_model_open(folder, &options, &error);
@@ -152,7 +152,7 @@ static void test_repeat(void **state)
     Texts *texts = make_texts(model);
     const gsize vocab = glint_model_info(model)->vocab, n = 40;
     g_autofree float *before = run_one(model, texts->tokens, n, NULL);
-    g_autofree float *longer = run_batch(model, texts, NULL);
+    g_free(run_batch(model, texts, NULL));
     g_autofree float *after = run_one(model, texts->tokens, n, NULL);
     assert_memory_equal(before, after, n * vocab * sizeof *before);
     texts_free(texts);

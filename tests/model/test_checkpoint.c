@@ -192,7 +192,7 @@ static void test_shards(void **state)
     g_remove(single);
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++)
         copy_file(from, files[i]);
-    g_autoptr(GlintModel) whole = open_model(folder, GLINT_DTYPE_F32, 1);
+    glint_model_free(open_model(folder, GLINT_DTYPE_F32, 1));
     g_remove(second);
     expect_refused(GLINT_ERROR_IO, "model-00002-of-00003.safetensors");
     copy_file(from, files[3]);

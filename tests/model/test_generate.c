@@ -73,7 +73,7 @@ static guint32 best(const float *logits, gsize n)
 static void test_greedy(void **state)
 {
     (void)state;
-    enum { PROMPT = 9, NEW = 40 };
+    enum { PROMPT = 9, NEW = 24 };
     for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
         g_autoptr(GlintModel) model = open_data(models[i]);
         guint32 ids[PROMPT + NEW];

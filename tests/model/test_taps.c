@@ -39,7 +39,7 @@ static void check_identities(const char *name, GlintComputeType type)
     g_autoptr(GlintModel) model = open_data(name, type);
     const gsize hidden = glint_model_info(model)->hidden;
     g_autoptr(Recorder) recorder = recorder_new(model);
-    g_autofree float *logits = run_one(model, ids, N, recorder);
+    g_free(run_one(model, ids, N, recorder));
     for (gsize l = 0; l < recorder->n_layers; l++) {
         expect_sum(recorder, GLINT_SITE_RESID_MID, GLINT_SITE_RESID_PRE, GLINT_SITE_ATTN_OUT, l, hidden);
         expect_sum(recorder, GLINT_SITE_RESID_POST, GLINT_SITE_RESID_MID, GLINT_SITE_MLP_OUT, l, hidden);
@@ -79,7 +79,7 @@ static void test_edit(void **state)
             const GlintTap silence[] = {{{GLINT_SITE_ATTN_OUT, l}, clear_rows, NULL}, {{GLINT_SITE_MLP_OUT, l}, clear_rows, NULL}};
             g_array_append_vals(recorder->taps, silence, 2);
         }
-        g_autofree float *logits = run_one(model, ids, N, recorder);
+        g_free(run_one(model, ids, N, recorder));
         assert_memory_equal(recorder_rows(recorder, GLINT_SITE_RESID_PRE, 0), recorder_rows(recorder, GLINT_SITE_RESID_POST, recorder->n_layers - 1),
                             N * glint_model_info(model)->hidden * sizeof(float));
     }
