@@ -40,13 +40,13 @@ double glint_caption_head(cairo_t *cr, double x, double y, double width, const c
 {
     const GlintFont large = {.size = 15, .bold = TRUE, .colour = GLINT_INK}, plain = {.size = 10.5, .colour = GLINT_QUIET};
     glint_text_within(cr, large, x, y, width, title);
-    return glint_text_paragraph(cr, plain, x, y + 18, width, line);
+    return glint_text_paragraph(cr, plain, x, y + 18, width, 2, line);
 }
 
 double glint_caption_foot(cairo_t *cr, double x, double y, double width, const char *text)
 {
     const GlintFont font = {.size = 9, .colour = GLINT_QUIET};
-    return glint_text_paragraph(cr, font, x, y, width, text);
+    return glint_text_paragraph(cr, font, x, y, width, 3, text);
 }
 
 void glint_caption_empty(cairo_t *cr, double x, double y, double width, double height, const char *message)

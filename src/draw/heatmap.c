@@ -109,7 +109,7 @@ gboolean glint_draw_heatmap(const GlintGraph *graph, const GlintCaption *caption
     GlintHeatPanel panel = glint_heatmap_panel(n_rows, GLINT_CANVAS_PIXELS);
     const gboolean named = n_rows > 0 && n_rows <= GLINT_NAMED_NEURONS;
     const double names_room = named ? GLINT_NAMES_ROOM : 0, below = named ? GLINT_NAMES_ROOM : 36;
-    const double width = panel.x + panel.side + names_room + 92, height = panel.y + panel.side + below + 46;
+    const double width = panel.x + panel.side + names_room + 96, height = panel.y + panel.side + below + 46;
     g_autofree char *remark = remark_of(graph, n_rows, &scale);
     g_autofree char *description = g_strdup_printf("%s. %s", line, remark);
     g_autoptr(GlintCanvas) canvas = glint_canvas_new(path, ceil(width), ceil(height), title, description, error);

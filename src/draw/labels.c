@@ -1,6 +1,6 @@
 /* Greedy label placement (the point-feature problem of Christensen, Marks & Shieber 1995, solved by its simplest method):
  * hubs in order of importance try eight places around them; places outside the box or over another label are out, and of
- * the rest the one that covers the least of nodes wins. A label with no free place is left out, never drawn over another. */
+ * the rest the one that covers the least of nodes and edges wins. A label with no free place is left out, never drawn over another. */
 #include "draw/labels.h"
 #include "draw/lettering.h"
 #include <math.h>
@@ -8,7 +8,12 @@
 
 static const GlintFont label_font = {.size = 8, .colour = {0.13, 0.13, 0.15}};
 static const double ascent = 6.2, descent = 1.8, gap = 2.2;
-static const double most_cover = 4.5; /* points of nodes that a label may hide; its place counts 0 to 2.8 */
+
+/* Points of nodes that a label may hide: the hub of a module should be named even in a crowd. */
+static double cover_max(gsize rank)
+{
+    return rank == 0 ? 12 : rank < 3 ? 5 : 3;
+}
 
 GlintBox glint_label_box(const GlintLabel *label)
 {
@@ -40,6 +45,35 @@ static double covered(const GlintNetwork *network, GlintBox box, gsize own)
     return sum;
 }
 
+static gboolean segment_meets_box(double x0, double y0, double x1, double y1, GlintBox box)
+{
+    /* Liang & Barsky: the part of the segment between the box's left and right, then of that between top and bottom. */
+    const double p[] = {x0 - x1, x1 - x0, y0 - y1, y1 - y0};
+    const double q[] = {x0 - box.x, box.x + box.width - x0, y0 - box.y, box.y + box.height - y0};
+    double enter = 0, leave = 1;
+    for (int k = 0; k < 4; k++) {
+        if (p[k] == 0 && q[k] < 0)
+            return FALSE;
+        if (p[k] < 0)
+            enter = MAX(enter, q[k] / p[k]);
+        else if (p[k] > 0)
+            leave = MIN(leave, q[k] / p[k]);
+    }
+    return enter < leave;
+}
+
+/* How much ink of edges lies under the box. */
+static double crossed(const GlintNetwork *network, GlintBox box)
+{
+    double sum = 0;
+    for (gsize e = 0; e < network->n_edges; e++) {
+        const GlintDot *a = &network->dots[network->ends[2 * e]], *b = &network->dots[network->ends[2 * e + 1]];
+        if (segment_meets_box(a->x, a->y, b->x, b->y, box))
+            sum += 0.3 + glint_network_edge_width(network, network->graph->edges[network->edges[e]].pcor);
+    }
+    return sum;
+}
+
 /* Place number `side` of eight: right, left, above, below, then the corners. Later places are a little worse. */
 static GlintLabel label_at(const GlintDot *dot, gsize index, double width, int side)
 {
@@ -50,7 +84,7 @@ static GlintLabel label_at(const GlintDot *dot, gsize index, double width, int s
     return (GlintLabel){index, middle_x - width / 2, middle_y + (ascent - descent) / 2, width};
 }
 
-static gboolean try_label(const GlintNetwork *network, gsize index, double width, GlintBox inside, GArray *labels)
+static gboolean try_label(const GlintNetwork *network, gsize index, double width, double most_cover, GlintBox inside, GArray *labels)
 {
     GlintLabel best = {0};
     double best_cost = INFINITY;
@@ -60,13 +94,14 @@ static gboolean try_label(const GlintNetwork *network, gsize index, double width
         gboolean free_place = box_within(box, inside);
         for (guint k = 0; k < labels->len && free_place; k++)
             free_place = !boxes_meet(box, glint_label_box(&g_array_index(labels, GlintLabel, k)));
-        const double cost = free_place ? covered(network, box, index) + 0.4 * side : INFINITY;
+        const double cover = free_place ? covered(network, box, index) : INFINITY;
+        const double cost = cover < most_cover ? cover + crossed(network, box) + 0.25 * side : INFINITY;
         if (cost < best_cost) {
             best_cost = cost;
             best = label;
         }
     }
-    if (!(best_cost < most_cover))
+    if (best_cost == INFINITY)
         return FALSE;
     g_array_append_val(labels, best);
     return TRUE;
@@ -110,7 +145,7 @@ GArray *glint_labels_place(const GlintNetwork *network, cairo_t *cr, GlintBox in
     for (gsize k = 0; k < n && labels->len < n_max; k++) {
         const gsize dot = candidates[k].dot;
         const double width = glint_text_width(cr, label_font, network->graph->nodes[network->dots[dot].node].neuron);
-        try_label(network, dot, width, inside, labels);
+        try_label(network, dot, width, cover_max(candidates[k].rank), inside, labels);
     }
     return labels;
 }

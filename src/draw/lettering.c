@@ -90,18 +90,36 @@ void glint_text_within(cairo_t *cr, GlintFont font, double x, double y, double w
     glint_text(cr, font, x, y, shown);
 }
 
-double glint_text_paragraph(cairo_t *cr, GlintFont font, double x, double y, double width, const char *text)
+/* The next piece that stays on one line: a word, with a "·" after it and with both sides of a "=". */
+static char *next_piece(char ***words)
+{
+    GString *piece = g_string_new(*(*words)++);
+    while (**words && (strcmp(**words, "=") == 0 || strcmp(**words, "·") == 0)) {
+        const gboolean equals = strcmp(**words, "=") == 0;
+        g_string_append_printf(piece, " %s", *(*words)++);
+        if (!equals)
+            break;
+        if (**words)
+            g_string_append_printf(piece, " %s", *(*words)++);
+    }
+    return g_string_free(piece, FALSE);
+}
+
+double glint_text_paragraph(cairo_t *cr, GlintFont font, double x, double y, double width, int n_lines_max, const char *text)
 {
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     g_autoptr(GString) line = g_string_new(NULL);
-    for (char **word = words; *word; word++) {
+    int n_lines = 1;
+    for (char **word = words; *word;) {
+        g_autofree char *piece = next_piece(&word);
         const gsize before = line->len;
-        g_string_append_printf(line, "%s%s", before ? " " : "", *word);
-        if (before && glint_text_width(cr, font, line->str) > width) {
+        g_string_append_printf(line, "%s%s", before ? " " : "", piece);
+        if (before && n_lines < n_lines_max && glint_text_width(cr, font, line->str) > width) {
             g_string_truncate(line, before);
             glint_text_within(cr, font, x, y, width, line->str);
             y += font.size * line_spacing;
-            g_string_assign(line, *word);
+            n_lines++;
+            g_string_assign(line, piece);
         }
     }
     glint_text_within(cr, font, x, y, width, line->str);

@@ -16,8 +16,9 @@ void glint_text_up(cairo_t *cr, GlintFont font, double x, double y, const char *
 /* The same with a white rim, readable over lines. */
 void glint_text_halo(cairo_t *cr, GlintFont font, double x, double y, const char *text);
 double glint_text_width(cairo_t *cr, GlintFont font, const char *text);
-/* Text from y on, broken at spaces into lines of at most `width`; returns the base line of the last line. */
-double glint_text_paragraph(cairo_t *cr, GlintFont font, double x, double y, double width, const char *text);
+/* Text from y on, broken at spaces into lines of at most `width`; what does not fit n_lines_max lines is cut with an ellipsis.
+ * Returns the base line of the last line. */
+double glint_text_paragraph(cairo_t *cr, GlintFont font, double x, double y, double width, int n_lines_max, const char *text);
 
 /* 12345 -> "12,345"; free with g_free, as all below. */
 char *glint_format_count(gsize n);

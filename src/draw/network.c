@@ -14,33 +14,16 @@
 #include <string.h>
 
 enum { N_EDGES_MAX = 800, N_EDGES_ALWAYS = 40 };
+static const double node_share_max = 0.05; /* of the page */
 
-/* Edges per neuron beyond which force layouts of real neuron graphs turn into a ball; large graphs bear less. */
+/* Edges per neuron beyond which force layouts of real neuron graphs turn into a ball; large graphs bear less. A few
+ * edges are always drawn: small graphs may be dense. */
 static double density_max(gsize n_nodes)
 {
     return n_nodes <= 100 ? 2.2 : MAX(1.6, 2.2 - 0.6 * (double)(n_nodes - 100) / 200);
 }
 
 static gboolean drawable(const GlintEdge *edge) { return isfinite(edge->pcor) && edge->pcor != 0 && edge->i != edge->j; }
-
-/* Walks the edges from the strongest on and stops before there are more than a reader can follow: an absolute number,
- * and a number per neuron joined so far (a few edges are always drawn: small graphs may be dense). */
-gsize glint_network_budget(const GlintGraph *graph)
-{
-    g_autofree guint8 *seen = g_new0(guint8, graph->p + 1);
-    gsize n_nodes = 0, n = 0, best = 0;
-    for (gsize k = 0; k < graph->n_edges && n < N_EDGES_MAX; k++) {
-        const GlintEdge *edge = &graph->edges[k];
-        if (!drawable(edge))
-            continue;
-        n_nodes += !seen[edge->i] + !seen[edge->j];
-        seen[edge->i] = seen[edge->j] = 1;
-        n++;
-        if (n <= N_EDGES_ALWAYS || (double)n <= density_max(n_nodes) * (double)n_nodes)
-            best = n;
-    }
-    return best;
-}
 
 gsize glint_root_of(gsize *parent, gsize i)
 {
@@ -49,57 +32,75 @@ gsize glint_root_of(gsize *parent, gsize i)
     return i;
 }
 
-/* Drops the chosen edges of small components that hang on the rest by edges not chosen; never all of them. */
-static void drop_fragments(GlintNetwork *self)
+typedef struct { gsize n_edges, n_nodes, n_torn; } Choice;
+
+/* What is drawn when the n strongest of the drawable edges are taken: all of them but those of small components that hang on
+ * the rest by edges not taken. Writes indices into `strong` to `kept` (n of them). */
+static Choice keep(const GlintGraph *graph, const gsize *strong, gsize n_strong, gsize n, gsize *kept)
 {
-    const GlintGraph *graph = self->graph;
+    Choice choice = {0};
     g_autofree gsize *parent = g_new(gsize, graph->p + 1), *size = g_new0(gsize, graph->p + 1);
-    g_autofree gsize *missing = g_new0(gsize, graph->p + 1); /* ends of edges that are not chosen, by root */
+    g_autofree guint8 *torn = g_new0(guint8, graph->p + 1), *seen = g_new0(guint8, graph->p + 1);
     for (gsize i = 0; i < graph->p; i++)
         parent[i] = i;
-    for (gsize k = 0; k < self->n_edges; k++) {
-        const gsize a = glint_root_of(parent, graph->edges[self->edges[k]].i), b = glint_root_of(parent, graph->edges[self->edges[k]].j);
+    for (gsize k = 0; k < n; k++) {
+        const gsize a = glint_root_of(parent, graph->edges[strong[k]].i), b = glint_root_of(parent, graph->edges[strong[k]].j);
         parent[MAX(a, b)] = MIN(a, b);
     }
     for (gsize i = 0; i < graph->p; i++)
         size[glint_root_of(parent, i)]++;
-    const gsize last = self->n_edges ? self->edges[self->n_edges - 1] : 0;
-    for (gsize k = last + 1; k < graph->n_edges; k++) {
-        if (drawable(&graph->edges[k])) {
-            missing[glint_root_of(parent, graph->edges[k].i)]++;
-            missing[glint_root_of(parent, graph->edges[k].j)]++;
+    for (gsize k = n; k < n_strong; k++)
+        torn[glint_root_of(parent, graph->edges[strong[k]].i)] = torn[glint_root_of(parent, graph->edges[strong[k]].j)] = 1;
+    for (gsize k = 0; k < n; k++) {
+        const GlintEdge *edge = &graph->edges[strong[k]];
+        const gsize root = glint_root_of(parent, edge->i);
+        if (torn[root] && size[root] < GLINT_FRAGMENT) {
+            choice.n_torn++;
+            continue;
         }
+        kept[choice.n_edges++] = strong[k];
+        choice.n_nodes += !seen[edge->i] + !seen[edge->j];
+        seen[edge->i] = seen[edge->j] = 1;
     }
-    gsize n_kept = 0;
-    g_autofree gsize *kept = g_new(gsize, self->n_edges + 1);
-    for (gsize k = 0; k < self->n_edges; k++) {
-        const gsize root = glint_root_of(parent, graph->edges[self->edges[k]].i);
-        if (size[root] >= GLINT_FRAGMENT || missing[root] == 0)
-            kept[n_kept++] = self->edges[k];
-    }
-    if (n_kept == 0 || n_kept == self->n_edges)
-        return;
-    self->n_torn = self->n_edges - n_kept;
-    self->n_edges = n_kept;
-    memcpy(self->edges, kept, n_kept * sizeof *kept);
+    return choice;
 }
 
-static void choose_edges(GlintNetwork *self, gsize budget)
+static gboolean readable(Choice choice)
+{
+    return choice.n_edges <= N_EDGES_ALWAYS ||
+           (choice.n_edges <= N_EDGES_MAX && (double)choice.n_edges <= density_max(choice.n_nodes) * (double)choice.n_nodes);
+}
+
+/* As many of the strongest edges as make a readable picture, by bisection. */
+static void choose_edges(GlintNetwork *self)
 {
     const GlintGraph *graph = self->graph;
+    g_autofree gsize *strong = g_new(gsize, graph->n_edges + 1);
     self->edges = g_new(gsize, graph->n_edges + 1);
     for (gsize k = 0; k < graph->n_edges; k++) {
-        if (!drawable(&graph->edges[k]))
-            continue;
-        self->n_edges_all++;
-        if (self->n_edges < budget)
-            self->edges[self->n_edges++] = k;
+        if (drawable(&graph->edges[k]))
+            strong[self->n_edges_all++] = k;
     }
-    if (self->n_edges == 0)
-        return;
-    self->pcor_min = fabs(graph->edges[self->edges[self->n_edges - 1]].pcor); /* the threshold, whatever else is left out */
-    drop_fragments(self);
-    self->pcor_max = fabs(graph->edges[self->edges[0]].pcor);
+    gsize low = MIN(self->n_edges_all, N_EDGES_ALWAYS), high = self->n_edges_all;
+    while (low < high) {
+        const gsize middle = high - (high - low) / 2;
+        if (readable(keep(graph, strong, self->n_edges_all, middle, self->edges)))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    const Choice choice = keep(graph, strong, self->n_edges_all, low, self->edges);
+    self->n_edges = choice.n_edges;
+    self->n_torn = choice.n_torn;
+    if (low > 0 && self->n_edges == 0) { /* nothing but fragments: then those */
+        memcpy(self->edges, strong, low * sizeof *strong);
+        self->n_edges = low;
+        self->n_torn = 0;
+    }
+    if (self->n_edges) {
+        self->pcor_min = fabs(graph->edges[strong[low - 1]].pcor); /* the threshold, whatever fragments are left out */
+        self->pcor_max = fabs(graph->edges[self->edges[0]].pcor);
+    }
 }
 
 static void choose_nodes(GlintNetwork *self)
@@ -130,22 +131,35 @@ static void choose_nodes(GlintNetwork *self)
 
 double glint_network_radius(const GlintNetwork *self, double strength)
 {
-    const double n = (double)MAX(self->n_dots, 1);
-    const double large = CLAMP(150 / sqrt(n), 5.5, 14), small = CLAMP(40 / sqrt(n), 1.9, 5);
+    const double n = (double)MAX(self->n_dots, 1), scale = self->radius_scale;
+    const double large = CLAMP(150 / sqrt(n), 5.5, 14) * scale, small = CLAMP(40 / sqrt(n), 1.9, 5) * scale;
     if (!(self->strength_max > 0) || !isfinite(strength))
         return small;
     const double share = CLAMP(strength / self->strength_max, 0, 1);
     return sqrt(small * small + share * share * (large * large - small * small));
 }
 
+static void set_radii(GlintNetwork *self, double page_area)
+{
+    double area = 0;
+    self->radius_scale = 1;
+    for (gsize k = 0; k < self->n_dots; k++) {
+        const double r = glint_network_radius(self, self->graph->nodes[self->dots[k].node].strength);
+        area += G_PI * r * r;
+    }
+    if (area > node_share_max * page_area)
+        self->radius_scale = sqrt(node_share_max * page_area / area);
+    for (gsize k = 0; k < self->n_dots; k++)
+        self->dots[k].r = glint_network_radius(self, self->graph->nodes[self->dots[k].node].strength);
+}
+
 GlintNetwork *glint_network_new(const GlintGraph *graph, guint64 seed, double x, double y, double width, double height, GError **error)
 {
     g_autoptr(GlintNetwork) self = g_new0(GlintNetwork, 1);
     self->graph = graph;
-    choose_edges(self, glint_network_budget(graph));
+    choose_edges(self);
     choose_nodes(self);
-    for (gsize k = 0; k < self->n_dots; k++)
-        self->dots[k].r = glint_network_radius(self, graph->nodes[self->dots[k].node].strength);
+    set_radii(self, width * height);
     if (self->n_dots && !glint_placement(self, seed, x, y, width, height, error))
         return NULL;
     return g_steal_pointer(&self);

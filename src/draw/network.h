@@ -21,13 +21,12 @@ typedef struct {
     gsize n_torn;            /* edges of torn-off fragments, strong enough but left out */
     double pcor_min, pcor_max; /* |rho| of the weakest and the strongest drawn edge; 0 when there are none */
     double strength_max;     /* of the drawn neurons */
+    double radius_scale;     /* at most 1: many strong neurons are drawn smaller, or they would hide the edges */
 } GlintNetwork;
 
 /* Fewer neurons than this, torn off the rest because their other edges are not drawn, make no picture. */
 enum { GLINT_FRAGMENT = 4 };
 
-/* How many of the drawable edges, strongest first, a picture can hold. */
-gsize glint_network_budget(const GlintGraph *graph);
 /* Root of i in a forest of parents (union-find with path halving). */
 gsize glint_root_of(gsize *parent, gsize i);
 /* The layout fits the rectangle x, y, width, height. */

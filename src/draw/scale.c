@@ -25,6 +25,23 @@ static double round_up(double value)
     return 10 * power;
 }
 
+/* max * share with as few digits as both max and max / 2 need. */
+static char *number_of(const GlintScale *self, double share)
+{
+    const double value = self->max * share;
+    if (self->max < 1e-3 || self->max >= 1e4) {
+        g_autofree char *size = glint_format_short(fabs(value), 3);
+        return g_strconcat(value < 0 ? "−" : "", size, NULL);
+    }
+    int digits = 0;
+    double half = self->max / 2;
+    while (digits < 6 && fabs(half - round(half)) > 1e-6) {
+        half *= 10;
+        digits++;
+    }
+    return glint_format_real(value, digits);
+}
+
 GlintScale glint_scale_of(const double *values, gsize n_values)
 {
     g_autofree double *sizes = g_new(double, n_values + 1);
@@ -38,7 +55,6 @@ GlintScale glint_scale_of(const double *values, gsize n_values)
     GlintScale self = {.max = round_up(end)};
     for (gsize k = n; k > 0 && sizes[k - 1] > self.max * (1 + 1e-9); k--)
         self.n_beyond++;
-    self.digits = MAX(0, 1 - (int)floor(log10(self.max) + 1e-9));
     return self;
 }
 
@@ -69,7 +85,7 @@ void glint_scale_bar(const GlintScale *self, cairo_t *cr, double x, double y, do
     draw_ramp(cr, x, y, width, height);
     double widest = 0;
     for (int k = -2; k <= 2; k++) {
-        g_autofree char *number = k == 0 ? g_strdup("0") : glint_format_real(self->max * k / 2, self->digits);
+        g_autofree char *number = k == 0 ? g_strdup("0") : number_of(self, k / 2.0);
         const char *sign = self->n_beyond == 0 || abs(k) < 2 ? "" : k > 0 ? "≥ " : "≤ ";
         g_autofree char *label = g_strconcat(sign, number, NULL);
         const double at = y + height * (2 - k) / 4;
@@ -85,7 +101,7 @@ char *glint_scale_remark(const GlintScale *self)
 {
     if (self->n_beyond == 0)
         return g_strdup("No colour: no edge.");
-    g_autofree char *end = glint_format_real(self->max, self->digits);
+    g_autofree char *end = number_of(self, 1);
     g_autofree char *beyond = glint_format_counted(self->n_beyond, "stronger edge has", "stronger edges have");
     return g_strdup_printf("No colour: no edge. Colours end at |ρ| = %s, about the 99th percentile of the edges; %s the darkest colour.", end, beyond);
 }

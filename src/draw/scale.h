@@ -5,7 +5,6 @@
 typedef struct {
     double max;       /* |value| of the darkest colour */
     gsize n_beyond;   /* values that lie beyond it, and are drawn as the darkest */
-    int digits;       /* after the point, enough for max / 2 */
 } GlintScale;
 
 /* `values`: n_values numbers, in any order, of which the absolute value counts; not-finite ones are passed over.

@@ -14,7 +14,7 @@ static gboolean draw_page(const char *path, const char *text, GError **error)
     glint_text(canvas->cr, font, 5, 20, text);
     glint_text_up(canvas->cr, font, 15, 70, text);
     glint_text_halo(canvas->cr, font, 5, 40, text);
-    glint_text_paragraph(canvas->cr, font, 5, 60, 60, text);
+    glint_text_paragraph(canvas->cr, font, 5, 60, 60, 9, text);
     glint_canvas_line(canvas->cr, 0, 0, 120, 80, 1, GLINT_QUIET);
     /* An embedded image, whose name cairo counts through the whole process. */
     cairo_surface_t *image = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, 4, 4);
@@ -130,10 +130,11 @@ static void test_paragraph_breaks_at_spaces_and_stays_within(void **state)
     g_autofree char *path = test_path(state, "a.png");
     GlintCanvas *canvas = glint_canvas_new(path, 200, 200, "t", "d", NULL);
     const GlintFont font = {.size = 10, .colour = GLINT_INK};
-    const double one = glint_text_paragraph(canvas->cr, font, 10, 20, 150, "short");
-    const double many = glint_text_paragraph(canvas->cr, font, 10, 20, 60, "some words that need more lines thananysinglelinecanholdinthewidth");
+    const double one = glint_text_paragraph(canvas->cr, font, 10, 20, 150, 9, "short");
+    const double many = glint_text_paragraph(canvas->cr, font, 10, 20, 60, 9, "some words that need more lines thananysinglelinecanholdinthewidth");
     assert_near(one, 20, 0);
     assert_true(many > 20 + 3 * 14);
+    assert_near(glint_text_paragraph(canvas->cr, font, 10, 140, 60, 2, "some words that need more lines than two"), 140 + 14.2, 0.1);
     assert_true(glint_canvas_finish(canvas, NULL));
     TestPicture *picture = test_picture_read(path);
     for (int y = 3 * 22; y < picture->height; y++) { /* below the first line nothing lies right of 10 + 60 points */
