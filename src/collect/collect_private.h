@@ -60,7 +60,7 @@ gboolean glint_pool_tap(const GlintSite *site, const GlintBatch *batch, float *r
 /* ---- store.c ---- */
 
 /* What moments depend on, as key -> text, in a fixed order. */
-enum { GLINT_N_SETTINGS = 9 };
+enum { GLINT_N_SETTINGS = 10 };
 typedef struct { char *value[GLINT_N_SETTINGS]; } GlintSettings;
 void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options);
 void glint_settings_release(GlintSettings *self);

@@ -12,6 +12,7 @@ static const struct { const char *key, *words; } settings[GLINT_N_SETTINGS] = {
     {"model_sha256", "the model"},   {"tokenizer_sha256", "the tokenizer"}, {"dataset_sha256", "the data (dataset, --max-samples or seed)"},
     {"pool", "--pool"},              {"prefix", "the tokenizer's BOS"},     {"max_tokens", "--max-tokens"},
     {"batch_size", "--batch-size"},  {"seed", "--seed"},                    {"dtype", "--dtype"},
+    {"head_size", "the model's head size"}, /* for the neuron ids of attn.hook_z, which later stages make without the model */
 };
 
 void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options)
@@ -28,6 +29,7 @@ void glint_settings_describe(GlintSettings *self, const GlintModel *model, const
     *value++ = g_strdup_printf("%zu", options->batch_size);
     *value++ = g_strdup_printf("%" G_GUINT64_FORMAT, options->seed);
     *value++ = g_strdup(info->compute_type);
+    *value++ = g_strdup_printf("%zu", info->head_size);
 }
 
 void glint_settings_release(GlintSettings *self)
