@@ -165,7 +165,7 @@ gboolean gli_config_rope(const GliConfig *self, const char *layer_type, const ch
     const json_t *parameters = value_of(self, "rope_parameters"), *part = layer_type ? json_object_get(parameters, layer_type) : NULL;
     if (json_is_object(part))
         parameters = part;
-    double partial = gli_config_real(self, "partial_rotary_factor", 1, &problem);
+    double partial = gli_config_real(self, "partial_rotary_factor", gli_config_real(self, "rotary_pct" /* GPT-NeoX */, 1, &problem), &problem);
     if (parameters && !json_is_object(parameters))
         wrong(self, "rope_parameters", "an object", &problem);
     if (gli_config_has(self, "rope_scaling") && !json_is_object(value_of(self, "rope_scaling")))

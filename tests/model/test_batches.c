@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-static const char *const models[] = {"gemma3_bf16", "gemma3_v4_f32", "llama_sharded_f32", "llama_tied_f16", "gpt2_f32", "gpt2_bf16"};
+static const char *const models[] = {"gemma3_bf16", "gemma3_v4_f32", "llama_sharded_f32", "llama_tied_f16", "gpt2_f32", "gpt2_bf16", "gpt_neox_f32"};
 
 typedef struct {
     guint32 *tokens;

@@ -60,6 +60,7 @@ static void test_models(void **state)
     check("llama_tied_f16", 65);
     check("gpt2_f32", 64);
     check("gpt2_bf16", 63);
+    check("gpt_neox_f32", 64);
 }
 
 static GlintModel *open_data(const char *name)

@@ -42,6 +42,12 @@ def gpt2(**changes):
         resid_pdrop=0, embd_pdrop=0, attn_pdrop=0), **changes})
 
 
+def neox(**changes):
+    return transformers.GPTNeoXConfig(**{**dict(
+        vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64,
+        rotary_pct=0.5, bos_token_id=0, eos_token_id=0), **changes})
+
+
 # v4: write config.json in the form transformers 4 used (rope_theta, rope_scaling, sliding_window_pattern at the top).
 MODELS = {
     "gemma3_bf16": dict(config=gemma3(), dtype=torch.bfloat16, layers=[1, 5], tokens=44),
@@ -49,7 +55,7 @@ MODELS = {
         config=gemma3(hidden_size=16, intermediate_size=40, num_hidden_layers=7, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
                       sliding_window=7, sliding_window_pattern=3, query_pre_attn_scalar=5, final_logit_softcapping=2.0,
                       rope_scaling={"rope_type": "linear", "factor": 8.0}),
-        dtype=torch.float32, layers=[0, 2, 6], tokens=44,
+        dtype=torch.float32, layers=[2, 6], tokens=44,
         v4=dict(rope_theta=1e6, rope_local_base_freq=1e4, rope_scaling={"type": "linear", "factor": 8.0}, sliding_window_pattern=3)),
     "llama_sharded_f32": dict(
         config=llama(rope_theta=5e5, rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -63,6 +69,8 @@ MODELS = {
         dtype=torch.float16, layers=[0, 1], tokens=33),
     "gpt2_f32": dict(config=gpt2(scale_attn_by_inverse_layer_idx=True), dtype=torch.float32, layers=[0, 2], tokens=40),
     "gpt2_bf16": dict(config=gpt2(n_layer=2, n_inner=None, activation_function="gelu"), dtype=torch.bfloat16, layers=[1], tokens=20),
+    "gpt_neox_f32": dict(config=neox(), dtype=torch.float32, layers=[1], tokens=24,
+                         v4=dict(rotary_pct=0.5, rotary_emb_base=10000)),
 }
 
 
@@ -74,7 +82,7 @@ def randomize(model, dtype):
         noise = torch.randn(weight.shape, generator=generator)
         if weight.dim() == 2:
             embedding = "embed" in name or "wte" in name or "wpe" in name
-            inputs = weight.shape[0] if "gpt" in model.config.model_type and not embedding else weight.shape[1]
+            inputs = weight.shape[0] if model.config.model_type == "gpt2" and not embedding else weight.shape[1]
             value = noise * ((weight.shape[1] ** -0.5 if gemma else 0.5) if embedding else 1.3 * inputs ** -0.5)
         elif name.endswith("bias"):
             value = 0.3 * noise
@@ -96,12 +104,14 @@ def hook_sites(model, layers, found):
 
     kind = model.config.model_type
     for index in layers:
-        block = model.transformer.h[index] if kind == "gpt2" else model.model.layers[index]
+        block = (model.transformer.h if kind == "gpt2" else model.gpt_neox.layers if kind == "gpt_neox" else model.model.layers)[index]
         at = f"blocks.{index}."
         on_input(block, at + "hook_resid_pre")
         on_output(block, at + "hook_resid_post")
         if kind == "gpt2":
             parts = dict(z=block.attn.c_proj, attn=block.attn, mid=block.ln_2, pre=block.mlp.c_fc, post=block.mlp.c_proj, mlp=block.mlp)
+        elif kind == "gpt_neox":
+            parts = dict(z=block.attention.dense, attn=block.attention, pre=block.mlp.dense_h_to_4h, post=block.mlp.dense_4h_to_h, mlp=block.mlp)
         elif kind == "llama":
             parts = dict(z=block.self_attn.o_proj, attn=block.self_attn, mid=block.post_attention_layernorm, pre=block.mlp.gate_proj,
                          up=block.mlp.up_proj, post=block.mlp.down_proj, mlp=block.mlp)
@@ -110,7 +120,8 @@ def hook_sites(model, layers, found):
                          pre=block.mlp.gate_proj, up=block.mlp.up_proj, post=block.mlp.down_proj, mlp=block.post_feedforward_layernorm)
         on_input(parts["z"], at + "attn.hook_z")
         on_output(parts["attn"], at + "hook_attn_out")
-        on_input(parts["mid"], at + "hook_resid_mid")
+        if "mid" in parts: # attention and MLP in parallel have no residual between them
+            on_input(parts["mid"], at + "hook_resid_mid")
         on_output(parts["pre"], at + "mlp.hook_pre")
         if "up" in parts:
             on_output(parts["up"], at + "mlp.hook_pre_linear")
