@@ -14,6 +14,9 @@ typedef float Lanes __attribute__((vector_size(GLI_LANES * sizeof(float)), align
 
 enum { ROWS = 8 };
 
+/* Multiplications below which one thread does all: about 20 microseconds of work. */
+enum { WORTH_THREADS = 500000 };
+
 /* Scores below this count as masked; exp of it is 0, and it is finite so that differences stay defined. */
 static const float MASKED = -1e30f;
 
@@ -181,7 +184,7 @@ void gli_attention_store(const GliAttention *self, float *qkv)
 {
     gsize n;
     g_autofree Piece *pieces = cut(self, &n);
-#pragma omp parallel for schedule(dynamic) num_threads(self->threads)
+#pragma omp parallel for schedule(dynamic) num_threads(self->threads) if (n > 1)
     for (gsize i = 0; i < n; i++)
         store_piece(self, &pieces[i], qkv);
 }
@@ -191,7 +194,11 @@ void gli_attention_run(const GliAttention *self, const float *qkv, float *z)
     gsize n;
     g_autofree Piece *pieces = cut(self, &n);
     const gsize heads = self->arch->n_heads, floats = gli_attention_scratch_floats(self->arch);
-#pragma omp parallel for schedule(dynamic) num_threads(self->threads)
+    gsize products = 0; /* of a query and a key */
+    for (gsize i = 0; i < n; i++)
+        products += heads * pieces[i].count * (pieces[i].first + pieces[i].count);
+    const gboolean worth = products * self->arch->head_size > WORTH_THREADS;
+#pragma omp parallel for schedule(dynamic) num_threads(self->threads) if (worth)
     for (gsize i = 0; i < n * heads; i++) {
         const Piece *piece = &pieces[n - 1 - i / heads]; /* late pieces see the most keys: hand them out first */
         run_task(self, piece->span, i % heads, piece->first, piece->count, qkv, z, self->scratch + (gsize)omp_get_thread_num() * floats);

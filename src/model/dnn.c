@@ -19,6 +19,9 @@
 
 enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 512, SLAB_STEP = 64, ALIGN = 64 };
 
+/* Multiplications below which one thread does all: some 20 microseconds of work. */
+enum { WORTH_THREADS = 1000000 };
+
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t Layout; /* a pointer, to be destroyed */
 typedef const_dnnl_memory_desc_t LayoutView;
@@ -451,13 +454,18 @@ static gboolean dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, 
         memcpy(device->padded, (const char *)x + full * TILE * linear->in * device->type_bytes, bytes);
         memset((char *)device->padded + bytes, 0, padded - bytes);
     }
+    const gboolean worth = pairs > 1 && device->n_workers > 1 && round_up(rows, ROW_STEP) * linear->in * linear->out > WORTH_THREADS;
+    const int threads = omp_get_max_threads();
+    if (!worth) /* outside a parallel region oneDNN would take threads of its own */
+        omp_set_num_threads(1);
     int worst = dnnl_success;
-#pragma omp parallel for schedule(dynamic) num_threads(device->n_workers) reduction(max : worst)
+#pragma omp parallel for schedule(dynamic) num_threads(worth ? device->n_workers : 1) reduction(max : worst)
     for (gsize pair = 0; pair < pairs; pair++) { /* slabs outermost: threads on the same weights share the cache */
         const gsize slab = pair / tiles, tile = pair % tiles;
         const dnnl_status_t status = run_pair(linear, &device->workers[omp_get_thread_num()], &linear->slabs[slab], tile, rows, x, y);
         worst = MAX(worst, (int)status);
     }
+    omp_set_num_threads(threads);
     return !failed((dnnl_status_t)worst, "failed in a matrix product", error);
 }
 

@@ -7,7 +7,8 @@
 #include "model/fastmath.h"
 #include <math.h>
 
-/* Work for one thread at a time, in elements: large against the cost of handing it out, small against a core's L2 cache. */
+/* Work for one thread at a time, in elements: large against the cost of handing it out, small against a core's L2 cache.
+ * Less than that is not handed out at all: on a busy machine waking a second thread costs more than it saves. */
 enum { CHUNK = 16384 };
 static gsize rows_per_chunk(gsize width) { return width >= CHUNK ? 1 : CHUNK / width; }
 
@@ -60,7 +61,7 @@ float gli_bf16_round(float x)
 void gli_to_bf16_rows(const float *x, gsize rows, gsize width, guint16 *y)
 {
     const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (chunks > 1)
     for (gsize c = 0; c < chunks; c++)
         gli_to_bf16(x + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK), y + c * CHUNK);
 }
@@ -126,7 +127,7 @@ void gli_norm_row(const GliNorm *norm, const float *x, gsize width, float *y)
 void gli_norm_rows(const GliNorm *norm, const float *x, gsize rows, gsize width, float *y)
 {
     const int chunk = (int)rows_per_chunk(width);
-#pragma omp parallel for schedule(static, chunk)
+#pragma omp parallel for schedule(static, chunk) if (rows > (gsize)chunk)
     for (gsize r = 0; r < rows; r++)
         gli_norm_row(norm, x + r * width, width, y + r * width);
 }
@@ -188,7 +189,7 @@ static void (*const activation_runs[])(float *, gsize) = {
 void gli_activate(GliActivation activation, float *gate, const float *up, gsize rows, gsize width)
 {
     const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (chunks > 1)
     for (gsize c = 0; c < chunks; c++) {
         const gsize at = c * CHUNK, count = MIN((gsize)CHUNK, n - at);
         activation_runs[activation](gate + at, count);
@@ -200,7 +201,7 @@ void gli_activate(GliActivation activation, float *gate, const float *up, gsize 
 void gli_add_rows(float *x, const float *y, gsize rows, gsize width)
 {
     const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (chunks > 1)
     for (gsize c = 0; c < chunks; c++)
         add_run(x + c * CHUNK, y + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK));
 }
@@ -208,7 +209,7 @@ void gli_add_rows(float *x, const float *y, gsize rows, gsize width)
 void gli_softcap_rows(float cap, float *x, gsize rows, gsize width)
 {
     const gsize n = rows * width, chunks = (n + CHUNK - 1) / CHUNK;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (chunks > 1)
     for (gsize c = 0; c < chunks; c++)
         softcap_run(cap, x + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK));
 }
