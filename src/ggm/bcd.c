@@ -25,6 +25,7 @@
 #define INNER 0.1          /* see ggm_column_rules */
 #define FLOOR 1e-13
 #define SLACK 0.1
+#define GAP_PER_ENERGY 0.12 /* see lead(): measured on gene expression, neurons and synthetic graphs */
 #define MOST_UNCHECKED 30  /* sweeps without looking at the gap */
 #define SLICE 64           /* rows of W that one task handles */
 
@@ -279,13 +280,16 @@ static void lead(void *context)
 {
     descent *d = context;
     ggm_block *block = d->block;
-    double calibration = 1;
+    double calibration = 0, before = 0;
     for (int unchecked = 1;; unchecked++) {
-        double energy = sweep(d), target = current_target(d);
+        double energy = sweep(d), target = current_target(d), guess = calibration;
+        if (calibration == 0) /* nothing measured yet; what comes is less than what came, in the ratio of the last two sweeps */
+            guess = GAP_PER_ENERGY * fmin(1, 4 * energy / before);
+        before = energy;
         bool stopped = ggm_control_poll(d->control, d->calling), exhausted = block->sweeps >= d->control->settings->max_iterations;
         if ((d->status = (ggm_status)atomic_load(&d->column_status)) != GGM_OK)
             return;
-        if (!stopped && !exhausted && calibration * energy > target && unchecked < MOST_UNCHECKED) {
+        if (!stopped && !exhausted && guess * energy > target && unchecked < MOST_UNCHECKED) {
             report(d, NAN);
             continue;
         }
@@ -297,7 +301,7 @@ static void lead(void *context)
         block->outcome = block->gap <= target ? GGM_CONVERGED : stopped ? (ggm_outcome)atomic_load(&d->control->stop) : GGM_ITERATION_LIMIT;
         if (block->gap <= target || stopped || exhausted)
             return;
-        calibration = isfinite(block->gap) && energy > 0 ? fmin(1e6, fmax(1e-3, block->gap / energy)) : calibration * 4;
+        calibration = isfinite(block->gap) && energy > 0 ? fmin(1e6, fmax(1e-3, block->gap / energy)) : 4 * target / energy;
         unchecked = 0;
     }
 }
