@@ -3,6 +3,9 @@
 #include "base/error.h"
 #include "model/forward.h"
 #include "model/identity.h"
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <omp.h>
 
 static gboolean choose_bf16(const GliCheckpoint *checkpoint, GlintComputeType wanted)
@@ -85,6 +88,9 @@ void glint_model_free(GlintModel *self)
     gli_arch_clear(&self->arch);
     g_free(self->sha256);
     g_free(self);
+#ifdef __GLIBC__
+    malloc_trim(0); /* the weights' memory to the system: what follows a model is often a large solve */
+#endif
 }
 
 const GlintModelInfo *glint_model_info(const GlintModel *self) { return &self->info; }

@@ -1,7 +1,11 @@
 /* A transformer read from a Hugging Face folder, run over packed batches, watched and edited through taps.
  *
  * Letters used throughout src/model: N tokens of the batch (all sequences one behind the other, no padding), H hidden
- * size, F MLP width (d_ff), A heads, K key/value heads, D head size, L layers, V vocabulary. Row-major [N, width]. */
+ * size, F MLP width (d_ff), A heads, K key/value heads, D head size, L layers, V vocabulary. Row-major [N, width].
+ *
+ * Promises: a sequence's results do not depend on what else is in the batch, beyond rounding; the bits of a batch's results
+ * are the same at any number of threads (same machine, same compute type). f32 compute is f32 throughout. One model serves
+ * one thread at a time; it uses `threads` OpenMP threads itself. */
 #pragma once
 #include "model/site.h"
 #include <glib.h>
@@ -14,21 +18,23 @@ typedef struct {
 } GlintModelOptions;
 
 typedef struct GlintModel GlintModel;
+/* Reads, checks (every tensor present, of the right shape, finite; none left over) and packs the weights. */
 GlintModel *glint_model_open(const char *folder, const GlintModelOptions *options, GError **error);
 void glint_model_free(GlintModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintModel, glint_model_free)
 
 typedef struct {
-    const char *family;       /* "gemma3_text", "llama", "gpt2" */
+    const char *family;       /* "gemma3_text", "llama", "gpt2", "gpt_neox" */
     gsize n_layers, hidden, n_heads, n_kv_heads, head_size, mlp_width, vocab, max_tokens;
     gsize n_parameters;
     const char *weight_type;  /* dtype of the checkpoint: "BF16", ... */
     const char *compute_type; /* "f32" or "bf16" */
-    const char *sha256;       /* over config.json and the weight files: identifies the model for resuming */
+    const char *sha256;       /* over config.json and the weight files (sampled above 256 MB, see identity.c): for resuming */
 } GlintModelInfo;
 const GlintModelInfo *glint_model_info(const GlintModel *self);
-const char *glint_model_layer_kind(const GlintModel *self, gsize layer);                      /* "full" or "sliding" */
-gsize glint_model_site_width(const GlintModel *self, GlintSiteKind kind);                     /* 0 = the family has no such site */
+const char *glint_model_layer_kind(const GlintModel *self, gsize layer); /* "full" or "sliding" */
+/* 0 = the family has no such site: MLP_PRE_LINEAR without a gate, RESID_MID where attention and MLP are parallel. */
+gsize glint_model_site_width(const GlintModel *self, GlintSiteKind kind);
 
 /* Packed sequences: tokens of sequence s are tokens[start[s]] .. tokens[start[s+1]-1]. */
 typedef struct {
