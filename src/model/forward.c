@@ -153,13 +153,18 @@ static gboolean visit(Run *run, GlintSiteKind kind, GliBuffer *buffer, GError **
             return TRUE;                          \
     } while (0)
 
-/* y = linear(x), with x [n, width] rounded to bf16 first when that is what we compute in. */
-static gboolean multiply(GlintModel *self, GliLinear *linear, gsize n, const float *x, gsize width, float *y, GError **error)
+/* x [n, width] as matrix products want it: itself, or rounded to bf16 into `half`. */
+static const void *round_input(GlintModel *self, gsize n, const float *x, gsize width)
 {
     if (!self->weights->bf16)
-        return self->weights->ops->run(linear, n, x, y, error);
+        return x;
     gli_to_bf16_rows(x, n, width, self->half.bytes);
-    return self->weights->ops->run(linear, n, self->half.bytes, y, error);
+    return self->half.bytes;
+}
+
+static gboolean multiply(GlintModel *self, GliLinear *linear, gsize n, const float *x, gsize width, float *y, GError **error)
+{
+    return self->weights->ops->run(linear, n, round_input(self, n, x, width), y, error);
 }
 
 static gboolean attend(Run *run, GError **error)
@@ -195,12 +200,12 @@ static gboolean feed_forward(Run *run, GError **error)
     const GliArch *arch = &self->arch;
     const GliLayerWeights *weights = &self->weights->layers[run->layer];
     gli_norm_rows(&weights->mlp_norm, self->residual.bytes, run->n, arch->hidden, self->normed.bytes);
-    if (!multiply(self, weights->gate, run->n, self->normed.bytes, arch->hidden, self->gate.bytes, error))
+    const void *input = round_input(self, run->n, self->normed.bytes, arch->hidden);
+    if (!self->weights->ops->run(weights->gate, run->n, input, self->gate.bytes, error))
         return FALSE;
     VISIT(GLINT_SITE_MLP_PRE, &self->gate);
     if (weights->up) {
-        /* `half` still holds the normed rows, but a second rounding costs little beside the product */
-        if (!multiply(self, weights->up, run->n, self->normed.bytes, arch->hidden, self->up.bytes, error))
+        if (!self->weights->ops->run(weights->up, run->n, input, self->up.bytes, error))
             return FALSE;
         VISIT(GLINT_SITE_MLP_PRE_LINEAR, &self->up);
     }
