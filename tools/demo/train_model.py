@@ -6,9 +6,9 @@ only weights learned from them leave this script). Each document ends with a lin
 "Verdict: negative", which gives the model a reason to work out the sentiment while it reads, and gives steering
 experiments a number to move.
 
-The run is cut to fit --minutes: the learning rate is constant for 70% of the steps and then falls to zero, and if
-the clock runs short the number of steps is lowered before the fall begins. The number used is printed and stored,
-and --steps with that number repeats the run.
+The run ends after --steps or --minutes, whichever comes first; the learning rate is constant up to --fall of the
+way and then sinks to zero, so that a slow machine gives a shorter run, not a broken one. loss.csv holds the rate of
+every step. --init continues from a model folder, which allows stages with different shares of the two sources.
 
     train_model.py --generated train.jsonl --imdb ../shared/data/imdb/aclImdb_labelled.tar.xz \\
                    --demo data/demo/reviews.jsonl --work /tmp/demo-train --out data/demo/model
@@ -18,7 +18,8 @@ import sys
 
 # Keep freed memory in the process: page faults on the logits took a third of a step.
 if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-    os.environ.update(MALLOC_MMAP_THRESHOLD_="8589934592", MALLOC_TRIM_THRESHOLD_="8589934592")
+    os.environ.update(MALLOC_MMAP_THRESHOLD_="8589934592", MALLOC_TRIM_THRESHOLD_="8589934592",
+                      OMP_WAIT_POLICY="PASSIVE")         # and do not spin where other jobs want the cores
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 import argparse
@@ -114,9 +115,18 @@ def mixed_batches(sources, shares, batch, seed):
         yield torch.cat(parts)
 
 
-def loss_of(model, rows):
+def loss_of(model, rows, verdict=None, weight=1.0):
+    """Mean cross entropy. `verdict`: the ids of ":", " positive" and " negative"; the word after "Verdict:" then
+    counts `weight` times, for it is one token in a hundred and the one that needs the whole text."""
     logits = model(input_ids=rows[:, :-1], use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits.reshape(-1, VOCAB).float(), rows[:, 1:].reshape(-1))
+    target = rows[:, 1:].reshape(-1)
+    losses = torch.nn.functional.cross_entropy(logits.reshape(-1, VOCAB).float(), target, reduction="none")
+    if verdict is None:
+        return losses.mean()
+    colon, *words = verdict
+    chosen = (rows[:, :-1].reshape(-1) == colon) & torch.isin(target, torch.tensor(words))
+    scale = torch.where(chosen, weight, 1.0)
+    return (losses * scale).sum() / scale.sum()
 
 
 @torch.no_grad()
@@ -173,8 +183,11 @@ def main():
     ap.add_argument("--demo", required=True, help="the demo data set: never trained on, measured at the end")
     ap.add_argument("--work", required=True, help="folder for the tokenizer, token cache and log")
     ap.add_argument("--out", required=True, help="model folder, rewritten at every checkpoint")
+    ap.add_argument("--init", help="model folder to continue from")
     ap.add_argument("--steps", type=int, default=4000)
-    ap.add_argument("--minutes", type=float, default=60, help="lower --steps if this would be exceeded")
+    ap.add_argument("--minutes", type=float, default=60)
+    ap.add_argument("--fall", type=float, default=0.7, help="where on the way the learning rate starts to sink")
+    ap.add_argument("--verdict-weight", type=float, default=1.0, help="weight of the word after \"Verdict:\" in the loss")
     ap.add_argument("--batch", type=int, default=16)
     ap.add_argument("--generated-share", type=int, default=5, help="rows of each batch from --generated")
     ap.add_argument("--lr", type=float, default=3e-3)
@@ -203,6 +216,8 @@ def main():
         num_attention_heads=4, num_key_value_heads=1, head_dim=64, query_pre_attn_scalar=64, sliding_window=64,
         max_position_embeddings=1024, pad_token_id=0, eos_token_id=EOS, bos_token_id=BOS, tie_word_embeddings=True,
         attn_implementation="eager"))
+    if args.init:
+        model.load_state_dict(Gemma3ForCausalLM.from_pretrained(args.init, dtype=torch.float32).state_dict())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters", flush=True)
 
     # Muon for the matrices inside the layers, AdamW for embeddings and norms: fewer steps to the same loss.
@@ -213,19 +228,21 @@ def main():
     batches = mixed_batches([data["ours"], data["imdb"]],
                             [args.generated_share, args.batch - args.generated_share], args.batch, args.seed)
 
-    steps, fall, start, saved, smooth = args.steps, 0.7, time.time(), time.time(), None
+    tok = Tokenizer.from_file(tokenizer_path)
+    verdict = [tok.encode(t).ids[-1] for t in (":", "Verdict: positive", "Verdict: negative")]
+    start, saved, smooth = time.time(), time.time(), None
     step = 0
-    while step < steps:
+    while True:
         minutes = (time.time() - start) / 60
-        if step < fall * steps and minutes > fall * args.minutes:
-            steps = int(step / fall) + 1
-            print(f"short of time: {steps} steps instead of {args.steps}", flush=True)
-        lr = args.lr * min((step + 1) / 50, 1.0, max((steps - step) / ((1 - fall) * steps), 0.0))
+        progress = max(step / args.steps, minutes / args.minutes)
+        if progress >= 1:
+            break
+        lr = args.lr * min((step + 1) / 50, 1.0, (1 - progress) / max(1 - args.fall, 1e-9))
         for opt in optimizers:
             for group in opt.param_groups:
                 group["lr"] = lr
         with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(model, next(batches))
+            loss = loss_of(model, next(batches), verdict, args.verdict_weight)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt in optimizers:
@@ -235,14 +252,15 @@ def main():
         smooth = loss.item() if smooth is None else 0.97 * smooth + 0.03 * loss.item()
         log.write(f"{step},{minutes:.2f},{lr:.6f},{loss.item():.4f}\n")
         if step % 20 == 0:
-            print(f"step {step}/{steps}  {minutes:.1f} min  lr {lr:.5f}  loss {smooth:.3f}  "
+            print(f"step {step}/{args.steps}  {minutes:.1f} min  lr {lr:.5f}  loss {smooth:.3f}  "
                   f"{step * args.batch * CONTEXT / minutes / 60 if minutes else 0:.0f} tokens/s", flush=True)
         if time.time() - saved > 60 * args.save_every:
             save(model, tokenizer_path, args.out)
+            print(f"saved at step {step}", flush=True)
             saved = time.time()
 
-    summary = {"seed": args.seed, "steps": steps, "batch": args.batch, "context": CONTEXT, "lr": args.lr,
-               "tokens": steps * args.batch * CONTEXT, "minutes": round((time.time() - start) / 60, 1),
+    summary = {"seed": args.seed, "steps": step, "batch": args.batch, "context": CONTEXT, "lr": args.lr,
+               "tokens": step * args.batch * CONTEXT, "minutes": round((time.time() - start) / 60, 1),
                "train_loss": round(smooth, 4)}
     save(model, tokenizer_path, args.out)
     final = Gemma3ForCausalLM.from_pretrained(args.out, dtype=torch.float32)
