@@ -1,7 +1,7 @@
 # The doors of the house. `make demo` and `make test` do all set-up on a fresh Debian 12 machine (root, or a user with sudo).
 BUILD   ?= build/release
 JOBS    ?= $(shell nproc)
-RESULTS ?= demo
+RESULTS ?= results/demo
 CMAKE   := /usr/bin/cmake
 DESTDIR ?=
 
