@@ -41,11 +41,11 @@ void ggm_result_release(ggm_result *result)
     *result = (ggm_result){0};
 }
 
-/* S, W, and two work arrays of the same size per block, the largest case being one block; the third of a row of Gram matrices, columns and
- * the sparse answer may take up to as much again when T is dense. */
+/* In units of p^2 doubles, the worst case being one dense component: S, W and two work arrays 4, the columns' active sets (12 bytes an
+ * entry, grown by half) 2.25, T while it is put together 4.5, a Gram matrix (grown by half) 1.5 below p = 64 and 1/6 for each thread above. */
 size_t ggm_memory_bytes(size_t p)
 {
-    const size_t squares = 7, lines = 200;
+    const size_t squares = 13 + (size_t)ggm_thread_count(0) / 6, lines = 300;
     if (p == 0 || p > SIZE_MAX / sizeof(double) / (squares * p + lines))
         return 0;
     return (squares * p + lines) * p * sizeof(double);

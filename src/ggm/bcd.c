@@ -25,7 +25,11 @@
 #define INNER 0.1          /* see ggm_column_rules */
 #define FLOOR 1e-13
 #define SLACK 0.1
-#define GAP_PER_ENERGY 0.12 /* see lead(): measured on gene expression, neurons and synthetic graphs */
+#define GAP_PER_ENERGY 0.12 /* measured on gene expression, neurons and synthetic graphs */
+#define ROUGH_SIZE 400      /* from here on W no longer fits the second-level cache: single precision pays */
+#define ROUGH_TOLERANCE 1e-5 /* relative gap that single precision reaches safely */
+#define ROUGH_PATIENCE 20   /* sweeps before single precision may be said to stall */
+#define TILE 8             /* rows whose entries in a batch's columns are written while their cache lines are at hand */
 #define MOST_UNCHECKED 30  /* sweeps without looking at the gap */
 #define SLICE 64           /* rows of W that one task handles */
 
@@ -52,7 +56,6 @@ typedef struct {
     double *energy;          /* (m) */
     ggm_column_rules rules;
 
-    double *feasible, *product; /* (m, m) */
     ggm_row_sums *sums;      /* (m) */
 } descent;
 
@@ -115,6 +118,20 @@ GGM_CLONES static double weighted_change(const double *restrict a, const double 
     return (sum0 + sum1) + (sum2 + sum3);
 }
 
+GGM_CLONES static double weighted_change32(const double *restrict a, const float *restrict b, const double *restrict weight, size_t m)
+{
+    double sum[8] = {0};
+    size_t k = 0;
+    for (; k + 8 <= m; k += 8)
+        for (size_t x = 0; x < 8; x++) {
+            double change = a[k + x] - (double)b[k + x];
+            sum[x] += change * change * weight[k + x];
+        }
+    for (; k < m; k++)
+        sum[0] += (a[k] - (double)b[k]) * (a[k] - (double)b[k]) * weight[k];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
 static void solve_member(void *context, int task, int thread)
 {
     descent *d = context;
@@ -122,13 +139,15 @@ static void solve_member(void *context, int task, int thread)
     const int j = d->member[task];
     double *row = d->rows + (size_t)task * m;
     const double *old = d->block->w + (size_t)j * m;
+    const float *old32 = d->block->w32 ? d->block->w32 + (size_t)j * m : NULL;
     ggm_status status = ggm_column_solve(d->block, j, &d->rules, &d->scratch[thread], row);
     if (status != GGM_OK) {
         int fine = GGM_OK;
         atomic_compare_exchange_strong(&d->column_status, &fine, (int)status);
-        memcpy(row, old, m * sizeof *row);
+        for (size_t k = 0; k < m; k++)
+            row[k] = old32 ? (double)old32[k] : old[k];
     }
-    d->energy[j] = d->theta[j] * weighted_change(row, old, d->theta, m);
+    d->energy[j] = d->theta[j] * (old32 ? weighted_change32(row, old32, d->theta, m) : weighted_change(row, old, d->theta, m));
 }
 
 /* Entries of W between member `second` and those before it: as if they had been replaced before it was solved */
@@ -141,42 +160,53 @@ static void correct_member(descent *d, int second)
         double sum = 0;
         for (int a = 0; a < column->count; a++)
             sum += column->beta[a] * row[column->index[a]];
-        size_t j1 = (size_t)d->member[first];
-        d->block->w[j1 * m + j2] = sum;
-        d->block->w[j2 * m + j1] = sum;
+        const size_t j1 = (size_t)d->member[first];
+        if (d->block->w32)
+            d->block->w32[j1 * m + j2] = d->block->w32[j2 * m + j1] = (float)sum;
+        else
+            d->block->w[j1 * m + j2] = d->block->w[j2 * m + j1] = sum;
     }
 }
 
 /* A slice of the new rows and columns of W, but for the entries between members */
-static void write_slice(descent *d, int task)
-{
-    const size_t m = (size_t)d->block->m;
-    double *w = d->block->w;
-    int from, to;
-    slice(d, task, &from, &to);
-    for (size_t k = (size_t)from; k < (size_t)to; k++) {
-        if (d->batch_of[k] == d->id)
-            continue;
-        for (int x = 0; x < d->count; x++)
-            w[k * m + (size_t)d->member[x]] = d->rows[(size_t)x * m + k];
+#define WRITE_SLICE(NAME, TYPE) \
+    static void NAME(const descent *d, TYPE *w, size_t from, size_t to) \
+    { \
+        const size_t m = (size_t)d->block->m; \
+        for (size_t k0 = from; k0 < to; k0 += TILE) \
+            for (int x = 0; x < d->count; x++) { \
+                const double *fresh = d->rows + (size_t)x * m; \
+                TYPE *column = w + (size_t)d->member[x]; \
+                for (size_t k = k0; k < to && k < k0 + TILE; k++) \
+                    if (d->batch_of[k] != d->id) \
+                        column[k * m] = (TYPE)fresh[k]; \
+            } \
+        for (int x = 0; x < d->count; x++) { \
+            TYPE *row = w + (size_t)d->member[x] * m; \
+            const double *fresh = d->rows + (size_t)x * m; \
+            for (size_t k = from; k < to; k++) \
+                if (d->batch_of[k] != d->id) \
+                    row[k] = (TYPE)fresh[k]; \
+        } \
     }
-    for (int x = 0; x < d->count; x++) {
-        double *row = w + (size_t)d->member[x] * m;
-        const double *fresh = d->rows + (size_t)x * m;
-        for (size_t k = (size_t)from; k < (size_t)to; k++)
-            if (d->batch_of[k] != d->id)
-                row[k] = fresh[k];
-    }
-}
+
+WRITE_SLICE(write_slice, double)
+WRITE_SLICE(write_slice32, float)
 
 static void write_back(void *context, int task, int thread)
 {
     (void)thread;
     descent *d = context;
-    if (task < d->count)
+    if (task < d->count) {
         correct_member(d, task);
+        return;
+    }
+    int from, to;
+    slice(d, task - d->count, &from, &to);
+    if (d->block->w32)
+        write_slice32(d, d->block->w32, (size_t)from, (size_t)to);
     else
-        write_slice(d, task - d->count);
+        write_slice(d, d->block->w, (size_t)from, (size_t)to);
 }
 
 static double sweep(descent *d)
@@ -218,7 +248,7 @@ static void clip_slice(void *context, int task, int thread)
     ggm_evidence evidence = evidence_of(d->block);
     int from, to;
     slice(d, task, &from, &to);
-    ggm_bound_clip(&evidence, d->block->w, d->feasible, from, to);
+    ggm_bound_clip(&evidence, d->block->w, d->block->feasible, from, to);
 }
 
 static void product_slice(void *context, int task, int thread)
@@ -228,7 +258,7 @@ static void product_slice(void *context, int task, int thread)
     ggm_evidence evidence = evidence_of(d->block);
     int from, to;
     slice(d, task, &from, &to);
-    ggm_bound_product(&evidence, d->feasible, d->product, d->sums, from, to);
+    ggm_bound_product(&evidence, d->block->feasible, d->block->product, d->sums, from, to);
 }
 
 static void square_slice(void *context, int task, int thread)
@@ -237,7 +267,7 @@ static void square_slice(void *context, int task, int thread)
     descent *d = context;
     int from, to;
     slice(d, task, &from, &to);
-    ggm_bound_square(d->product, d->block->m, d->sums, from, to);
+    ggm_bound_square(d->block->product, d->block->m, d->sums, from, to);
 }
 
 static bool take_gap(descent *d)
@@ -253,7 +283,6 @@ static bool take_gap(descent *d)
     return true;
 }
 
-/* ---- the whole descent ---- */
 /* The absolute gap to reach. Without a target from outside: the tolerance on a cautious guess of |f|. At the optimum f >= m - sum log T_jj
  * by Hadamard's inequality; if that is negative, f may be nearer to 0. */
 static double current_target(const descent *d)
@@ -275,21 +304,71 @@ static void report(const descent *d, double relative_gap)
         settings->progress(d->control->lambda, d->block->sweeps, relative_gap, settings->user_data);
 }
 
-/* Sweeps until the gap is small enough or something ends it; the block's gap is that of its precision on return */
-static void lead(void *context)
+/* The gap to expect after a sweep: nothing measured yet; what comes is less than what came, in the ratio of the last two sweeps */
+static double expected_gap(double energy, double before)
 {
+    return GAP_PER_ENERGY * energy * fmin(1, 4 * energy / before);
+}
+
+/* ---- single precision ---- */
+static void narrow_slice(void *context, int task, int thread)
+{
+    (void)thread;
     descent *d = context;
+    int from, to;
+    slice(d, task, &from, &to);
+    for (size_t k = (size_t)from * (size_t)d->block->m; k < (size_t)to * (size_t)d->block->m; k++)
+        d->block->w32[k] = (float)d->block->w[k];
+}
+
+static void widen_slice(void *context, int task, int thread)
+{
+    (void)thread;
+    descent *d = context;
+    const size_t m = (size_t)d->block->m;
+    int from, to;
+    slice(d, task, &from, &to);
+    for (size_t k = (size_t)from * m; k < (size_t)to * m; k++)
+        d->block->w[k] = (double)d->block->w32[k];
+    for (size_t i = (size_t)from; i < (size_t)to; i++)
+        d->block->w[i * m + i] = ggm_diagonal(d->block, (int)i);
+}
+
+/* Sweeps on W in single precision, as far as that goes: rows of W are most of what is read, and half as long. All arithmetic is in double
+ * precision; only W is rounded when it is stored. Returns the energy of the last sweep. */
+static double rough_sweeps(descent *d)
+{
     ggm_block *block = d->block;
-    double calibration = 0, before = 0;
+    double energy = 0, before = 0;
+    block->w32 = (float *)block->product;
+    ggm_crew_run(&d->crew, narrow_slice, d, slices(d));
+    for (bool more = true; more; before = energy) {
+        energy = sweep(d);
+        double rough = current_target(d) * fmax(1, ROUGH_TOLERANCE / d->control->tolerance);
+        bool stalled = before > 0 && energy > 0.9 * before && block->sweeps > ROUGH_PATIENCE;
+        more = expected_gap(energy, before) > rough && !stalled && block->sweeps < d->control->settings->max_iterations &&
+               atomic_load(&d->column_status) == GGM_OK && !ggm_control_poll(d->control, d->calling);
+        report(d, NAN);
+    }
+    ggm_crew_run(&d->crew, widen_slice, d, slices(d));
+    block->w32 = NULL;
+    return energy;
+}
+
+/* ---- the whole descent ---- */
+/* Sweeps until the gap is small enough or something ends it; the block's gap is that of its precision on return */
+static void fine_sweeps(descent *d, double before)
+{
+    ggm_block *block = d->block;
+    double calibration = 0;
     for (int unchecked = 1;; unchecked++) {
-        double energy = sweep(d), target = current_target(d), guess = calibration;
-        if (calibration == 0) /* nothing measured yet; what comes is less than what came, in the ratio of the last two sweeps */
-            guess = GAP_PER_ENERGY * fmin(1, 4 * energy / before);
+        double energy = sweep(d), target = current_target(d);
+        double guess = calibration > 0 ? calibration * energy : expected_gap(energy, before);
         before = energy;
         bool stopped = ggm_control_poll(d->control, d->calling), exhausted = block->sweeps >= d->control->settings->max_iterations;
         if ((d->status = (ggm_status)atomic_load(&d->column_status)) != GGM_OK)
             return;
-        if (!stopped && !exhausted && guess * energy > target && unchecked < MOST_UNCHECKED) {
+        if (!stopped && !exhausted && guess > target && unchecked < MOST_UNCHECKED) {
             report(d, NAN);
             continue;
         }
@@ -306,6 +385,25 @@ static void lead(void *context)
     }
 }
 
+static void lead(void *context)
+{
+    descent *d = context;
+    double energy = 0;
+    const bool rough = d->block->m >= ROUGH_SIZE && d->target == 0 && d->control->settings->max_iterations > ROUGH_PATIENCE;
+    if (rough)
+        energy = rough_sweeps(d);
+    if (atomic_load(&d->column_status) == GGM_OK)
+        fine_sweeps(d, energy);
+    if (rough && atomic_load(&d->column_status) == GGM_ERROR_INDEFINITE) { /* rounding may have done that: once more without */
+        atomic_store(&d->column_status, GGM_OK);
+        d->status = ggm_block_cold(d->block) ? GGM_OK : GGM_ERROR_MEMORY;
+        if (d->status == GGM_OK)
+            fine_sweeps(d, 0);
+    }
+    if (d->status == GGM_OK)
+        d->status = (ggm_status)atomic_load(&d->column_status);
+}
+
 static bool prepare(descent *d)
 {
     const size_t m = (size_t)d->block->m;
@@ -318,10 +416,8 @@ static bool prepare(descent *d)
     d->rows = ggm_alloc((size_t)d->width * m, sizeof *d->rows);
     d->theta = ggm_alloc(m, sizeof *d->theta);
     d->energy = ggm_alloc(m, sizeof *d->energy);
-    d->feasible = ggm_alloc(m * m, sizeof *d->feasible);
-    d->product = ggm_alloc(m * m, sizeof *d->product);
     d->sums = ggm_alloc(m, sizeof *d->sums);
-    bool good = d->scratch && d->member && d->batch_of && d->neighbour_of && d->rows && d->theta && d->energy && d->feasible && d->product && d->sums;
+    bool good = d->scratch && d->member && d->batch_of && d->neighbour_of && d->rows && d->theta && d->energy && d->sums && ggm_block_space(d->block);
     for (int thread = 0; good && thread < d->threads; thread++)
         good = ggm_scratch_init(&d->scratch[thread], d->block->m);
     d->rules = (ggm_column_rules){.inner = INNER, .floor = FLOOR, .slack = SLACK, .batch = d->batch_of, .member = d->member};
@@ -339,8 +435,6 @@ static void release(descent *d)
     ggm_free(d->rows);
     ggm_free(d->theta);
     ggm_free(d->energy);
-    ggm_free(d->feasible);
-    ggm_free(d->product);
     ggm_free(d->sums);
 }
 
@@ -353,7 +447,7 @@ ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, g
         status = d.status;
     }
     if (status == GGM_OK)
-        status = ggm_conclude(block, d.feasible, d.product, d.sums);
+        status = ggm_conclude(block, d.sums);
     release(&d);
     return status;
 }

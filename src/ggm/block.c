@@ -49,7 +49,7 @@ static void set_diagonal(ggm_block *block)
 {
     const size_t m = (size_t)block->m;
     for (size_t i = 0; i < m; i++) {
-        block->w[i * m + i] = block->s[i * m + i] + ggm_penalty(block, (int)i, (int)i);
+        block->w[i * m + i] = ggm_diagonal(block, (int)i);
         block->columns[i].diagonal = 1 / block->w[i * m + i];
     }
 }
@@ -297,6 +297,15 @@ void ggm_sparse_release(ggm_sparse *matrix)
     *matrix = (ggm_sparse){0};
 }
 
+bool ggm_block_space(ggm_block *block)
+{
+    if (!block->feasible)
+        block->feasible = ggm_alloc(square(block->m), sizeof *block->feasible);
+    if (!block->product)
+        block->product = ggm_alloc(square(block->m), sizeof *block->product);
+    return block->feasible && block->product;
+}
+
 void ggm_block_release(ggm_block *block)
 {
     for (int j = 0; block->columns && j < block->m; j++) {
@@ -307,6 +316,8 @@ void ggm_block_release(ggm_block *block)
     ggm_free(block->s);
     ggm_free(block->w);
     ggm_free(block->weights);
+    ggm_free(block->feasible);
+    ggm_free(block->product);
     ggm_sparse_release(&block->precision);
     *block = (ggm_block){0};
 }

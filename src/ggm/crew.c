@@ -20,6 +20,11 @@
 #define NAP_NANOSECONDS 50000
 #define POLL_SECONDS 0.02  /* between two calls of the interrupt callback */
 
+void ggm_nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = NAP_NANOSECONDS}, NULL);
+}
+
 static void relax(int turn, bool may_nap)
 {
     if (turn < SPINS) {
@@ -29,7 +34,7 @@ static void relax(int turn, bool may_nap)
     } else if (turn < SPINS + YIELDS || !may_nap) {
         sched_yield();
     } else {
-        nanosleep(&(struct timespec){.tv_nsec = NAP_NANOSECONDS}, NULL);
+        ggm_nap();
     }
 }
 

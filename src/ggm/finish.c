@@ -21,34 +21,34 @@ static void shrink(ggm_sparse *t, double factor)
                 t->value[k] *= factor;
 }
 
-static void take_bound(ggm_block *block, double *feasible, double *product, ggm_row_sums *sums)
+static void take_bound(ggm_block *block, ggm_row_sums *sums)
 {
     ggm_evidence evidence = evidence_of(block);
-    ggm_bound_clip(&evidence, block->w, feasible, 0, block->m);
-    ggm_bound_product(&evidence, feasible, product, sums, 0, block->m);
-    ggm_bound_square(product, block->m, sums, 0, block->m);
+    ggm_bound_clip(&evidence, block->w, block->feasible, 0, block->m);
+    ggm_bound_product(&evidence, block->feasible, block->product, sums, 0, block->m);
+    ggm_bound_square(block->product, block->m, sums, 0, block->m);
     ggm_bound bound = ggm_bound_finish(sums, block->m);
     block->gap = bound.gap;
     block->kkt = bound.kkt;
 }
 
-ggm_status ggm_conclude(ggm_block *block, double *feasible, double *product, ggm_row_sums *sums)
+ggm_status ggm_conclude(ggm_block *block, ggm_row_sums *sums)
 {
     const int gentle = 8; /* halvings, roughly, before everything off the diagonal goes */
     ggm_evidence evidence = evidence_of(block);
     double logdet = 0;
     int attempt = 0;
-    for (; !ggm_logdet_sparse(&block->precision, product, &logdet); attempt++) {
+    for (; !ggm_logdet_sparse(&block->precision, block->product, &logdet); attempt++) {
         if (attempt > gentle)
             return GGM_ERROR_INDEFINITE;
         shrink(&block->precision, attempt < gentle ? 0.7 : 0);
     }
     block->objective = ggm_linear_part(&evidence) - logdet;
     if (attempt > 0)
-        take_bound(block, feasible, product, sums);
+        take_bound(block, sums);
     if (!isfinite(block->gap)) {
-        memcpy(feasible, block->w, (size_t)block->m * (size_t)block->m * sizeof *feasible);
-        double dual = ggm_dual_logdet(&evidence, feasible, product);
+        memcpy(block->feasible, block->w, (size_t)block->m * (size_t)block->m * sizeof *block->w);
+        double dual = ggm_dual_logdet(&evidence, block->feasible, block->product);
         if (!isfinite(dual))
             return GGM_ERROR_INDEFINITE;
         block->gap = fmax(0, block->objective - dual - block->m);
@@ -89,9 +89,9 @@ static bool well_posed(const double *factor, const double *s, int m)
 ggm_status ggm_unpenalised(ggm_block *block)
 {
     const size_t m = (size_t)block->m;
-    double *feasible = ggm_alloc(m * m, sizeof *feasible), *product = ggm_alloc(m * m, sizeof *product);
     ggm_row_sums *sums = ggm_alloc(m, sizeof *sums);
-    ggm_status status = feasible && product && sums ? GGM_OK : GGM_ERROR_MEMORY;
+    ggm_status status = ggm_block_space(block) && sums ? GGM_OK : GGM_ERROR_MEMORY;
+    double *product = block->product;
     if (status == GGM_OK) {
         memcpy(block->w, block->s, m * m * sizeof *block->w);
         memcpy(product, block->s, m * m * sizeof *product);
@@ -99,12 +99,10 @@ ggm_status ggm_unpenalised(ggm_block *block)
         status = !good ? GGM_ERROR_INDEFINITE : dense_precision(block, product) ? GGM_OK : GGM_ERROR_MEMORY;
     }
     if (status == GGM_OK) {
-        take_bound(block, feasible, product, sums);
+        take_bound(block, sums);
         block->outcome = GGM_CONVERGED;
-        status = ggm_conclude(block, feasible, product, sums);
+        status = ggm_conclude(block, sums);
     }
-    ggm_free(feasible);
-    ggm_free(product);
     ggm_free(sums);
     return status;
 }

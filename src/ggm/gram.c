@@ -31,10 +31,11 @@ bool ggm_scratch_init(ggm_scratch *scratch, int m)
     scratch->inverse = ggm_alloc(n, sizeof *scratch->inverse);
     scratch->limit = ggm_alloc(n, sizeof *scratch->limit);
     scratch->rows = ggm_alloc(n, sizeof *scratch->rows);
+    scratch->rows32 = ggm_alloc(n, sizeof *scratch->rows32);
     scratch->factors = ggm_alloc(n, sizeof *scratch->factors);
     scratch->has_row = ggm_alloc(n, 1);
     scratch->active = ggm_alloc_zero(n, 1);
-    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->factors && scratch->has_row && scratch->active;
+    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->rows32 && scratch->factors && scratch->has_row && scratch->active;
     if (!good)
         ggm_scratch_release(scratch);
     return good;
@@ -48,6 +49,7 @@ void ggm_scratch_release(ggm_scratch *scratch)
     ggm_free(scratch->inverse);
     ggm_free(scratch->limit);
     ggm_free(scratch->rows);
+    ggm_free(scratch->rows32);
     ggm_free(scratch->factors);
     ggm_free(scratch->has_row);
     ggm_free(scratch->active);
@@ -73,6 +75,18 @@ GGM_CLONES static void gather(double *restrict out, const double *restrict row, 
         out[b] = row[index[b]];
 }
 
+GGM_CLONES static void gather32(double *restrict out, const float *restrict row, const int *restrict index, int n)
+{
+    for (int b = 0; b < n; b++)
+        out[b] = (double)row[index[b]];
+}
+
+GGM_CLONES static void subtract32(double *restrict g, const float *restrict row, double factor, size_t n)
+{
+    for (size_t b = 0; b < n; b++)
+        g[b] -= factor * (double)row[b];
+}
+
 GGM_CLONES static void subtract(double *restrict g, const double *restrict row, double factor, size_t n)
 {
     for (size_t b = 0; b < n; b++)
@@ -93,17 +107,27 @@ typedef struct {
     bool direct;
 } passes;
 
-static const double *matrix_row(const passes *p, int a)
+/* gradient -= step * row a of the matrix */
+static void move_gradient(const passes *p, int a, double step)
 {
-    const double *w = p->block->w + (size_t)p->column->index[a] * (size_t)p->block->m;
-    if (p->direct)
-        return w;
-    double *row = p->scratch->gram + (size_t)a * (size_t)p->column->count;
-    if (!p->scratch->has_row[a]) {
-        gather(row, w, p->column->index, p->column->count);
-        p->scratch->has_row[a] = 1;
+    const ggm_block *block = p->block;
+    const size_t m = (size_t)block->m, at = (size_t)p->column->index[a] * m;
+    const int n = p->column->count;
+    if (p->direct && block->w32) {
+        subtract32(p->gradient, block->w32 + at, step, m);
+    } else if (p->direct) {
+        subtract(p->gradient, block->w + at, step, m);
+    } else {
+        double *row = p->scratch->gram + (size_t)a * (size_t)n;
+        if (!p->scratch->has_row[a]) {
+            if (block->w32)
+                gather32(row, block->w32 + at, p->column->index, n);
+            else
+                gather(row, block->w + at, p->column->index, n);
+            p->scratch->has_row[a] = 1;
+        }
+        subtract(p->gradient, row, step, (size_t)n);
     }
-    return row;
 }
 
 /* One cyclic pass; returns the largest step in units of sqrt(W_aa) */
@@ -111,8 +135,8 @@ static double one_pass(const passes *p)
 {
     const ggm_column *column = p->column;
     const int n = column->count;
-    const size_t width = p->direct ? (size_t)p->block->m : (size_t)n;
-    double *beta = column->beta, *g = p->gradient;
+    double *beta = column->beta;
+    const double *g = p->gradient;
     const double *inverse = p->scratch->inverse, *limit = p->scratch->limit;
     double largest = 0;
     for (int a = 0; a < n; a++) {
@@ -124,7 +148,7 @@ static double one_pass(const passes *p)
         if (step == 0)
             continue;
         beta[a] = updated;
-        subtract(g, matrix_row(p, a), step, width);
+        move_gradient(p, a, step);
         largest = fmax(largest, step * step * diagonal);
     }
     return sqrt(largest);
@@ -150,10 +174,17 @@ static void full_residual(const ggm_block *block, int j, ggm_scratch *scratch, d
     int count = 0;
     for (int a = 0; a < column->count; a++)
         if (column->beta[a] != 0) {
-            scratch->rows[count] = block->w + (size_t)column->index[a] * m;
+            const size_t at = (size_t)column->index[a] * m;
+            if (block->w32)
+                scratch->rows32[count] = block->w32 + at;
+            else
+                scratch->rows[count] = block->w + at;
             scratch->factors[count++] = column->beta[a];
         }
-    ggm_linalg_host.combine(row, block->s + (size_t)j * m, m, scratch->rows, scratch->factors, count);
+    if (block->w32)
+        ggm_linalg_host.combine32(row, block->s + (size_t)j * m, m, scratch->rows32, scratch->factors, count);
+    else
+        ggm_linalg_host.combine(row, block->s + (size_t)j * m, m, scratch->rows, scratch->factors, count);
 }
 
 static bool descend(ggm_block *block, int j, double inner, double floor, int most, ggm_scratch *scratch, double *row)
@@ -165,7 +196,7 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     if (!p.direct && !reserve_gram(scratch, (size_t)n * (size_t)n))
         return false;
     for (int a = 0; a < n; a++) {
-        double diagonal = block->w[(size_t)column->index[a] * (m + 1)];
+        double diagonal = ggm_diagonal(block, column->index[a]);
         scratch->diagonal[a] = diagonal;
         scratch->inverse[a] = 1 / diagonal;
         scratch->limit[a] = ggm_penalty(block, column->index[a], j);
@@ -178,7 +209,7 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     }
     for (int a = 0; !p.direct && a < n; a++)
         if (column->beta[a] != 0)
-            subtract(p.gradient, matrix_row(&p, a), column->beta[a], (size_t)n);
+            move_gradient(&p, a, column->beta[a]);
     run_passes(&p, inner, floor, most);
     if (!p.direct)
         full_residual(block, j, scratch, row);
@@ -218,7 +249,7 @@ static double schur(const ggm_block *block, int j, const double *row)
 {
     const ggm_column *column = &block->columns[j];
     const size_t m = (size_t)block->m;
-    double sum = block->w[(size_t)j * (m + 1)];
+    double sum = ggm_diagonal(block, j);
     for (int a = 0; a < column->count; a++)
         sum -= column->beta[a] * (block->s[(size_t)j * m + (size_t)column->index[a]] - row[column->index[a]]);
     return sum;
@@ -261,8 +292,8 @@ GGM_CLONES static void residual_to_covariance(double *restrict row, const double
 ggm_status ggm_column_solve(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch, double *row)
 {
     ggm_column *column = &block->columns[j];
-    const size_t m = (size_t)block->m, jj = (size_t)j * (m + 1);
-    const double unit = sqrt(block->w[jj]), tiny = 1e-12 * block->w[jj];
+    const size_t m = (size_t)block->m;
+    const double diagonal = ggm_diagonal(block, j), unit = sqrt(diagonal), tiny = 1e-12 * diagonal;
     int added = 0;
     for (int round = 0; round < ROUNDS; round++) {
         double worst;
@@ -291,6 +322,6 @@ ggm_status ggm_column_solve(ggm_block *block, int j, const ggm_column_rules *rul
         return GGM_ERROR_MEMORY;
     drop_zeros(column, added + column->count - before);
     residual_to_covariance(row, block->s + (size_t)j * m, m);
-    row[j] = block->w[jj];
+    row[j] = diagonal;
     return GGM_OK;
 }

@@ -33,6 +33,7 @@ void ggm_free(void *memory);
 typedef struct {
     /* r = s - sum_a beta[a] rows[a], all of length n */
     void (*combine)(double *r, const double *s, size_t n, const double *const *rows, const double *beta, int count);
+    void (*combine32)(double *r, const double *s, size_t n, const float *const *rows, const double *beta, int count);
     /* Lower Cholesky factor in place of the (m, m) matrix (the other triangle is left alone); false if not positive definite */
     bool (*cholesky)(double *a, int m);
     /* Full symmetric inverse from that factor, in place */
@@ -83,6 +84,8 @@ typedef struct {
     int m;
     const int *node;       /* (m) ascending variable numbers; owned by the workspace's components */
     double *s, *w;         /* (m, m) owned */
+    float *w32;            /* (m, m) W instead of w during the single-precision sweeps, else NULL; lies in `product` */
+    double *feasible, *product; /* (m, m) owned, work space of bcd.c and finish.c, NULL until needed */
     double *weights;       /* (m, m) owned, or NULL */
     double lambda;
     bool penalize_diagonal;
@@ -114,8 +117,15 @@ typedef struct {
 bool ggm_block_warm(ggm_block *block, const ggm_places *places, const ggm_block *old, const ggm_places *old_places, double old_lambda);
 /* The same for a block whose variables stay the same, in place */
 void ggm_block_rescale(ggm_block *block, double lambda);
+/* W_ii: bounds of the diagonal always hold with equality */
+static inline double ggm_diagonal(const ggm_block *block, int i)
+{
+    return block->s[(size_t)i * ((size_t)block->m + 1)] + ggm_penalty(block, i, i);
+}
 /* Symmetric T from the columns, into block->precision (reallocated). False: no memory. */
 bool ggm_block_precision(ggm_block *block);
+/* Work space `feasible` and `product`. False: no memory. */
+bool ggm_block_space(ggm_block *block);
 void ggm_block_release(ggm_block *block);
 void ggm_sparse_release(ggm_sparse *matrix);
 
@@ -133,6 +143,8 @@ typedef struct {
 void ggm_crew_lead(ggm_crew *crew, int threads, void (*lead)(void *context), void *context);
 /* Tasks 0 .. count - 1 (count < 65536) by whoever is free; returns when all are done. Only for the leader. */
 void ggm_crew_run(ggm_crew *crew, void (*work)(void *context, int task, int thread), void *context, int count);
+
+void ggm_nap(void); /* some tens of microseconds */
 
 /* What ends a solve early, shared by all blocks */
 typedef struct {
@@ -200,8 +212,8 @@ const ggm_settings *ggm_workspace_settings(const ggm_workspace *workspace);
 
 /* ---- finish.c ---- */
 /* Objective of block->precision, made positive definite first if it is not, and, where block->gap is not known or no longer that of the
- * precision, the gap by the plain formula. feasible, product: (m, m) work space; sums: (m). */
-ggm_status ggm_conclude(ggm_block *block, double *feasible, double *product, ggm_row_sums *sums);
+ * precision, the gap by the plain formula. Uses the block's work space; sums: (m). */
+ggm_status ggm_conclude(ggm_block *block, ggm_row_sums *sums);
 /* T = inverse of S: lambda = 0 */
 ggm_status ggm_unpenalised(ggm_block *block);
 
@@ -211,6 +223,7 @@ typedef struct {
     size_t gram_capacity;
     double *gradient, *diagonal, *inverse, *limit; /* (m) */
     const double **rows;   /* (m) */
+    const float **rows32;  /* (m) */
     double *factors;       /* (m) */
     unsigned char *has_row;/* (m) */
     unsigned char *active; /* (m) zero between calls */

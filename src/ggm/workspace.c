@@ -132,22 +132,56 @@ static ggm_status solve_block(ggm_block *block, double target, int threads, bool
     return ggm_bcd(block, target, threads, calling, control);
 }
 
+/* Small blocks, one to a thread; the calling thread, when nothing is left to begin, keeps asking whether to stop */
+typedef struct {
+    solution *now;
+    const double *targets;
+    ggm_control *control;
+    atomic_int next, idle, status;
+} small_blocks;
+
+static void take_blocks(small_blocks *small, int thread, int threads)
+{
+    for (int b; (b = atomic_fetch_add(&small->next, 1)) < small->now->count && atomic_load(&small->status) == GGM_OK;) {
+        ggm_block *block = &small->now->blocks[b];
+        if (block->m >= TEAM_SIZE || small->targets[b] < 0)
+            continue;
+        ggm_status status = solve_block(block, small->targets[b], 1, thread == 0, small->control);
+        int fine = GGM_OK;
+        if (status != GGM_OK)
+            atomic_compare_exchange_strong(&small->status, &fine, (int)status);
+    }
+    atomic_fetch_add(&small->idle, 1);
+    while (thread == 0 && atomic_load(&small->idle) < threads) {
+        (void)ggm_control_poll(small->control, true);
+        ggm_nap();
+    }
+}
+
 /* Solves the blocks whose gap is above their target; targets[b] = 0 lets the solver guess, negative leaves the block alone */
 static ggm_status solve_blocks(ggm_workspace *workspace, const double *targets, int threads, ggm_control *control)
 {
     solution *now = &workspace->last;
-    atomic_int status = GGM_OK;
-    for (int b = 0; b < now->count && atomic_load(&status) == GGM_OK; b++)
-        if (now->blocks[b].m >= TEAM_SIZE && targets[b] >= 0)
-            atomic_store(&status, (int)solve_block(&now->blocks[b], targets[b], threads, true, control));
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) default(none) shared(now, targets, control, status)
-    for (int b = 0; b < now->count; b++)
-        if (now->blocks[b].m < TEAM_SIZE && targets[b] >= 0 && atomic_load(&status) == GGM_OK) {
-            ggm_status own = solve_block(&now->blocks[b], targets[b], 1, omp_get_thread_num() == 0, control);
-            if (own != GGM_OK)
-                atomic_store(&status, (int)own);
+    small_blocks small = {.now = now, .targets = targets, .control = control};
+    int waiting = 0;
+    (void)ggm_control_poll(control, true); /* once at least, however short the solve */
+    for (int b = 0; b < now->count; b++) {
+        if (now->blocks[b].m < TEAM_SIZE) {
+            waiting += targets[b] >= 0;
+        } else if (targets[b] >= 0) {
+            ggm_status status = solve_block(&now->blocks[b], targets[b], threads, true, control);
+            if (status != GGM_OK)
+                return status;
         }
-    return (ggm_status)atomic_load(&status);
+    }
+    threads = waiting < threads ? waiting : threads;
+    if (threads <= 1) {
+        take_blocks(&small, 0, 1);
+    } else {
+#pragma omp parallel num_threads(threads) default(none) shared(small)
+        take_blocks(&small, omp_get_thread_num(), omp_get_num_threads());
+    }
+    return (ggm_status)atomic_load(&small.status);
 }
 
 static void sum_up(const ggm_workspace *workspace, ggm_info *info)
