@@ -2,6 +2,7 @@
  * a tiny model tensor by tensor and changing one thing. */
 #include "base/error.h"
 #include "base/files.h"
+#include "model/identity.h"
 #include "model/support.h"
 #include <glib/gstdio.h>
 #include <math.h>
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What to do differently while copying. */
 typedef struct {
@@ -186,6 +188,39 @@ static void expect_same(const char *model)
     assert_int_equal(glint_model_info(plain)->n_parameters, glint_model_info(other)->n_parameters);
 }
 
+static char *identity_of(const char *path)
+{
+    GError *error = NULL;
+    char *hash = gli_identity((const char *const[]){path, NULL}, &error);
+    if (!hash)
+        fail_msg("%s", error->message);
+    return hash;
+}
+
+/* Large files (here sparse ones) are sampled: size, first and last block count, as does every block that is looked at. */
+static void test_large_identity(void **state)
+{
+    (void)state;
+    const off_t size = (off_t)300 << 20;
+    g_autofree char *path = path_in("large.safetensors");
+    FILE *file = fopen(path, "w+");
+    assert_non_null(file);
+    assert_int_equal(ftruncate(fileno(file), size), 0);
+    g_autofree char *empty = identity_of(path), *again = identity_of(path);
+    assert_string_equal(empty, again);
+    assert_int_equal(pwrite(fileno(file), "x", 1, 5), 1);
+    g_autofree char *first = identity_of(path);
+    assert_string_not_equal(first, empty);
+    assert_int_equal(pwrite(fileno(file), "x", 1, size - 1), 1);
+    g_autofree char *last = identity_of(path);
+    assert_string_not_equal(last, first);
+    assert_int_equal(ftruncate(fileno(file), size + (1 << 20)), 0);
+    g_autofree char *longer = identity_of(path);
+    assert_string_not_equal(longer, last);
+    fclose(file);
+    g_remove(path);
+}
+
 /* The language model inside a multimodal checkpoint, and a GPT-2 as the hub has it: no prefix, masks among the tensors. */
 static void test_names(void **state)
 {
@@ -290,7 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_truncated), cmocka_unit_test(test_tied_twice),
-        cmocka_unit_test(test_identity), cmocka_unit_test(test_names), cmocka_unit_test(test_shards), cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_large_identity), cmocka_unit_test(test_names), cmocka_unit_test(test_shards), cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
