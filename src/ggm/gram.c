@@ -11,7 +11,11 @@
  * positive definite, i.e. W_jj - W_j'b > 0, which holds for the exact minimiser. It is checked, and the column solved exactly when
  * it fails.
  *
- * An active set of more than a third of the block is not gathered: the passes then work on the full residual and rows of W. */
+ * Where coordinate descent is slow (strongly correlated active sets, small penalties) the signs settle long before the values: after a few
+ * passes the linear system of the nonzero coordinates is solved by Cholesky, the step cut where a coordinate would change
+ * sign (it becomes 0), and passes go on from there. That is an active-set method whose pivoting is left to the passes.
+ *
+ * An active set of more than half of the block is not gathered: the passes then work on the full residual and rows of W. */
 #include "ggm/internal.h"
 #include "ggm/simd.h"
 
@@ -20,6 +24,7 @@
 
 #define ROUNDS 4
 #define PASSES 60
+#define FACE_EVERY 8 /* passes between two solutions of the linear system */
 #define EXACT_PASSES 20000
 
 bool ggm_scratch_init(ggm_scratch *scratch, int m)
@@ -33,9 +38,10 @@ bool ggm_scratch_init(ggm_scratch *scratch, int m)
     scratch->rows = ggm_alloc(n, sizeof *scratch->rows);
     scratch->rows32 = ggm_alloc(n, sizeof *scratch->rows32);
     scratch->factors = ggm_alloc(n, sizeof *scratch->factors);
+    scratch->face = ggm_alloc(n, sizeof *scratch->face);
     scratch->has_row = ggm_alloc(n, 1);
     scratch->active = ggm_alloc_zero(n, 1);
-    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->rows32 && scratch->factors && scratch->has_row && scratch->active;
+    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->rows32 && scratch->factors && scratch->face && scratch->has_row && scratch->active;
     if (!good)
         ggm_scratch_release(scratch);
     return good;
@@ -44,6 +50,8 @@ bool ggm_scratch_init(ggm_scratch *scratch, int m)
 void ggm_scratch_release(ggm_scratch *scratch)
 {
     ggm_free(scratch->gram);
+    ggm_free(scratch->factor);
+    ggm_free(scratch->face);
     ggm_free(scratch->gradient);
     ggm_free(scratch->diagonal);
     ggm_free(scratch->inverse);
@@ -56,16 +64,16 @@ void ggm_scratch_release(ggm_scratch *scratch)
     *scratch = (ggm_scratch){0};
 }
 
-static bool reserve_gram(ggm_scratch *scratch, size_t count)
+static bool reserve(double **array, size_t *capacity, size_t count)
 {
-    if (count <= scratch->gram_capacity)
+    if (count <= *capacity)
         return true;
-    double *gram = ggm_alloc(count + count / 2, sizeof *gram);
-    if (!gram)
+    double *fresh = ggm_alloc(count + count / 2, sizeof *fresh);
+    if (!fresh)
         return false;
-    ggm_free(scratch->gram);
-    scratch->gram = gram;
-    scratch->gram_capacity = count + count / 2;
+    ggm_free(*array);
+    *array = fresh;
+    *capacity = count + count / 2;
     return true;
 }
 
@@ -154,16 +162,59 @@ static double one_pass(const passes *p)
     return sqrt(largest);
 }
 
-static void run_passes(const passes *p, double inner, double floor, int most)
+/* Moves to the minimum over the nonzero coordinates with their signs, or to the first sign change on the way. The system is solved for
+ * the step, so that its rounding shrinks with it. False: no memory. */
+static bool solve_face(const passes *p)
+{
+    ggm_scratch *scratch = p->scratch;
+    const ggm_column *column = p->column;
+    const size_t n = (size_t)column->count;
+    int *face = scratch->face, count = 0;
+    for (int a = 0; a < column->count; a++)
+        if (column->beta[a] != 0)
+            face[count++] = a;
+    const size_t q = (size_t)count;
+    if (!reserve(&scratch->factor, &scratch->factor_capacity, q * q))
+        return false;
+    double *step = scratch->factors, share = 1;
+    for (size_t x = 0; x < q; x++) {
+        const size_t a = (size_t)face[x];
+        for (size_t y = 0; y <= x; y++)
+            scratch->factor[x * q + y] = scratch->gram[a * n + (size_t)face[y]];
+        step[x] = p->gradient[a] - copysign(scratch->limit[a], column->beta[a]);
+    }
+    if (count < 2 || !ggm_linalg_host.solve(scratch->factor, step, count))
+        return true; /* singular to working precision: the passes go on alone */
+    int blocking = -1;
+    for (int x = 0; x < count; x++) {
+        const double old = column->beta[face[x]];
+        if (step[x] * old < 0 && fabs(step[x]) * share > fabs(old)) {
+            share = fabs(old) / fabs(step[x]);
+            blocking = x;
+        }
+    }
+    for (int x = 0; x < count; x++) {
+        const int a = face[x];
+        const double old = column->beta[a];
+        column->beta[a] = x == blocking ? 0 : old + share * step[x];
+        move_gradient(p, a, column->beta[a] - old);
+    }
+    return true;
+}
+
+static bool run_passes(const passes *p, double inner, double floor, int most)
 {
     double first = 0;
-    for (int pass = 0; pass < most; pass++) {
+    for (int pass = 1; pass <= most; pass++) {
         double step = one_pass(p);
-        if (pass == 0)
+        if (pass == 1)
             first = step;
         if (step <= fmax(inner * first, floor))
             break;
+        if (!p->direct && pass % FACE_EVERY == 0 && !solve_face(p))
+            return false;
     }
+    return true;
 }
 
 /* row = S_j - W b over the whole block */
@@ -192,8 +243,8 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     ggm_column *column = &block->columns[j];
     const size_t m = (size_t)block->m;
     const int n = column->count;
-    passes p = {.block = block, .column = column, .scratch = scratch, .gradient = scratch->gradient, .direct = n > 64 && (size_t)n > m / 3};
-    if (!p.direct && !reserve_gram(scratch, (size_t)n * (size_t)n))
+    passes p = {.block = block, .column = column, .scratch = scratch, .gradient = scratch->gradient, .direct = n > 64 && (size_t)n > m / 2};
+    if (!p.direct && !reserve(&scratch->gram, &scratch->gram_capacity, (size_t)n * (size_t)n))
         return false;
     for (int a = 0; a < n; a++) {
         double diagonal = ggm_diagonal(block, column->index[a]);
@@ -210,7 +261,8 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     for (int a = 0; !p.direct && a < n; a++)
         if (column->beta[a] != 0)
             move_gradient(&p, a, column->beta[a]);
-    run_passes(&p, inner, floor, most);
+    if (!run_passes(&p, inner, floor, most))
+        return false;
     if (!p.direct)
         full_residual(block, j, scratch, row);
     return true;

@@ -36,6 +36,8 @@ typedef struct {
     void (*combine32)(double *r, const double *s, size_t n, const float *const *rows, const double *beta, int count);
     /* Lower Cholesky factor in place of the (m, m) matrix (the other triangle is left alone); false if not positive definite */
     bool (*cholesky)(double *a, int m);
+    /* x = inverse(a) x, a (m, m) positive definite, of which the lower triangle is read and overwritten; false if it is not */
+    bool (*solve)(double *a, double *x, int m);
     /* Full symmetric inverse from that factor, in place */
     bool (*invert)(double *a, int m);
 } ggm_linalg;
@@ -220,7 +222,9 @@ ggm_status ggm_unpenalised(ggm_block *block);
 /* ---- gram.c ---- */
 typedef struct {
     double *gram;          /* (capacity) */
-    size_t gram_capacity;
+    double *factor;        /* (factor_capacity) */
+    size_t gram_capacity, factor_capacity;
+    int *face;             /* (m) */
     double *gradient, *diagonal, *inverse, *limit; /* (m) */
     const double **rows;   /* (m) */
     const float **rows32;  /* (m) */

@@ -65,6 +65,16 @@ static bool cholesky(double *a, int m)
     return info == 0;
 }
 
+static bool solve(double *a, double *x, int m)
+{
+    lapack_int n = m, one = 1, info = 0;
+    char triangle = 'U';
+    if (!cholesky(a, m))
+        return false;
+    LAPACK_dpotrs(&triangle, &n, &one, a, &n, x, &n, &info);
+    return info == 0;
+}
+
 static bool invert(double *a, int m)
 {
     lapack_int n = m, info = 0;
@@ -84,4 +94,4 @@ double ggm_logdet(const double *factor, int m)
     return 2 * sum;
 }
 
-const ggm_linalg ggm_linalg_host = {.combine = combine, .combine32 = combine32, .cholesky = cholesky, .invert = invert};
+const ggm_linalg ggm_linalg_host = {.combine = combine, .combine32 = combine32, .cholesky = cholesky, .solve = solve, .invert = invert};

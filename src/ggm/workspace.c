@@ -175,12 +175,15 @@ static ggm_status solve_blocks(ggm_workspace *workspace, const double *targets, 
         }
     }
     threads = waiting < threads ? waiting : threads;
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(1); /* for LAPACK under a block's one thread: its sums must not depend on how many there are */
     if (threads <= 1) {
         take_blocks(&small, 0, 1);
     } else {
 #pragma omp parallel num_threads(threads) default(none) shared(small)
         take_blocks(&small, omp_get_thread_num(), omp_get_num_threads());
     }
+    omp_set_num_threads(before);
     return (ggm_status)atomic_load(&small.status);
 }
 
