@@ -126,9 +126,9 @@ void ggm_default_settings(ggm_settings *settings);
 ggm_status ggm_solve(const ggm_problem *problem, const ggm_settings *settings, ggm_result *result);
 
 /* Solves for the lambda that gives a wanted average degree 2 edges / p, over all p variables; problem->lambda is ignored.
- * A descending path lambda_k = 0.9^k lambda_max, warm-started, is followed until the degree reaches `degree`; six
- * bisections (in log lambda) between the last two then refine it. Of all solved lambdas the one whose average degree is nearest is
- * returned (the larger lambda among equals): result->info.lambda. The path ends at lambda_max / 1000: when even that
+ * A descending path lambda_k = 0.8^k lambda_max, warm-started, is followed until the degree reaches `degree`; then up to six
+ * interpolations between the two lambdas around it follow, ended early by a degree within 1 % of the wanted one. Of all solved lambdas the
+ * one whose average degree is nearest is returned (the first among equals): result->info.lambda. The path ends at lambda_max / 1000: when even that
  * graph is sparser than asked, it is the answer, so compare what came out with what was wanted. Time limit and interrupt hold for
  * the whole path; when they strike, the nearest lambda so far is returned with that outcome. degree >= 0. */
 ggm_status ggm_solve_degree(const ggm_problem *problem, const ggm_settings *settings, double degree, ggm_result *result);

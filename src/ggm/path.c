@@ -1,16 +1,17 @@
 /* The search for the lambda of a wanted average degree, along a descending path.
  *
  * Descending, because every solve then starts near its answer and the graphs on the way are sparser, hence cheaper, than the one
- * that is looked for; starting from below would begin with the dearest. The degree is not strictly monotone in lambda, so the bisection
- * keeps the nearest of all it saw rather than trusting the last. The search solves to a loose tolerance, which moves few
+ * that is looked for; starting from below would begin with the dearest. The degree is not strictly monotone in lambda, so the
+ * search keeps the nearest of all it saw rather than trusting the last. The search solves to a loose tolerance, which moves few
  * edges; only the lambda it ends with is solved to the caller's. */
 #include "ggm/internal.h"
 
 #include <math.h>
 
-#define STEP 0.9
+#define STEP 0.8
 #define SPAN 1e-3        /* smallest lambda as a share of the largest */
-#define BISECTIONS 6
+#define REFINEMENTS 6
+#define CLOSE 0.01       /* a degree this near the wanted one, as a share of it, ends the search */
 #define SEARCH_TOLERANCE 1e-5
 
 typedef struct {
@@ -53,24 +54,45 @@ static bool stopped(degree_search *search)
     return ggm_control_poll(&search->control, true);
 }
 
+static bool close_enough(const degree_search *search)
+{
+    return search->distance >= 0 && search->distance <= CLOSE * search->wanted;
+}
+
+/* Where the degree is to be expected between two lambdas: its logarithm is about linear in log lambda. Not too near either, lest one end
+ * stays for ever. */
+static double between(double above, double degree_above, double below, double degree_below, double wanted)
+{
+    const double low = log(0.1 + degree_above), high = log(0.1 + degree_below);
+    double share = high > low ? (log(0.1 + wanted) - low) / (high - low) : 0.5;
+    share = fmin(0.9, fmax(0.1, share));
+    return exp((1 - share) * log(above) + share * log(below));
+}
+
 /* Down the path until the degree is reached, then between the last two lambdas */
 static ggm_status follow(degree_search *search)
 {
     const double most = ggm_workspace_lambda_max(search->workspace);
-    double above = most, below = most, degree = 0;
-    ggm_status status = visit(search, most, &degree);
-    while (status == GGM_OK && degree < search->wanted && below * STEP > most * SPAN && !stopped(search)) {
+    double above = most, below = most, degree_above = 0, degree_below = 0;
+    ggm_status status = visit(search, most, &degree_below);
+    while (status == GGM_OK && degree_below < search->wanted && below * STEP > most * SPAN && !stopped(search)) {
         above = below;
+        degree_above = degree_below;
         below *= STEP;
-        status = visit(search, below, &degree);
+        status = visit(search, below, &degree_below);
     }
-    for (int k = 0; status == GGM_OK && degree != search->wanted && above > below && k < BISECTIONS && !stopped(search); k++) {
-        double middle = sqrt(above * below);
+    for (int k = 0; status == GGM_OK && above > below && degree_below > search->wanted && k < REFINEMENTS; k++) {
+        if (close_enough(search) || stopped(search))
+            break;
+        double degree, middle = between(above, degree_above, below, degree_below, search->wanted);
         status = visit(search, middle, &degree);
-        if (degree < search->wanted)
+        if (degree < search->wanted) {
             above = middle;
-        else
+            degree_above = degree;
+        } else {
             below = middle;
+            degree_below = degree;
+        }
     }
     return status;
 }
