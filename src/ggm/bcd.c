@@ -13,7 +13,11 @@
  * sum_j T_jj sum_k T_kk dW_jk^2 (what the gap would be if T were diagonal), says that the target may be met, and the ratio
  * of gap to energy is remembered.
  *
- * Ownership: everything here is allocated at the start of ggm_bcd and freed at its end; the block's columns grow. */
+ * From 400 variables on, the first sweeps keep W in single precision, for most of a sweep is reading rows of W. They change where
+ * the descent passes, not where it ends: the last digits are won in double precision, and so is the bound.
+ *
+ * Ownership: everything here is allocated at the start of ggm_bcd and freed at its end, but for the block's work space, which
+ * stays for the next lambda, and its columns, which grow. */
 #include "ggm/internal.h"
 #include "ggm/simd.h"
 
@@ -346,7 +350,7 @@ static double rough_sweeps(descent *d)
         energy = sweep(d);
         double rough = current_target(d) * fmax(1, ROUGH_TOLERANCE / d->control->tolerance);
         bool stalled = before > 0 && energy > 0.9 * before && block->sweeps > ROUGH_PATIENCE;
-        more = expected_gap(energy, before) > rough && !stalled && block->sweeps < d->control->settings->max_iterations &&
+        more = expected_gap(energy, before) > rough && !stalled && block->sweeps + 1 < d->control->settings->max_iterations &&
                atomic_load(&d->column_status) == GGM_OK && !ggm_control_poll(d->control, d->calling);
         report(d, NAN);
     }

@@ -41,7 +41,8 @@ bool ggm_scratch_init(ggm_scratch *scratch, int m)
     scratch->face = ggm_alloc(n, sizeof *scratch->face);
     scratch->has_row = ggm_alloc(n, 1);
     scratch->active = ggm_alloc_zero(n, 1);
-    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->rows32 && scratch->factors && scratch->face && scratch->has_row && scratch->active;
+    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->rows32 &&
+                scratch->factors && scratch->face && scratch->has_row && scratch->active;
     if (!good)
         ggm_scratch_release(scratch);
     return good;

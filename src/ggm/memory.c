@@ -1,6 +1,7 @@
 /* The only door to the heap: every allocation of libggm is made here, is 64-byte aligned (cache lines, AVX-512), and has its
- * size checked for overflow. Matrices ask for huge pages, since sweeps touch a cache line in every row: with small pages each is a TLB miss. Nobody here gives up: a NULL is passed on as GGM_ERROR_MEMORY. Arrays are freed by whoever
- * allocated the struct they hang on. */
+ * size checked for overflow. Matrices ask for huge pages: sweeps touch a cache line in every row, and with small pages each of
+ * those is a TLB miss. Nobody here gives up: a NULL is passed on as GGM_ERROR_MEMORY. Arrays are freed by whoever allocated the
+ * struct they hang on. */
 #include "ggm/internal.h"
 
 #include <stdlib.h>
