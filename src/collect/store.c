@@ -43,7 +43,7 @@ void glint_settings_release(GlintSettings *self)
 char *glint_class_folder(const char *class_name)
 {
     /* names that mean something in a results folder (DESIGN 5), or together with every class's name ("all") stay free */
-    static const char *const reserved[] = {"moments", "compare", "index.html", "run.json"};
+    static const char *const reserved[] = {"moments", "compare", "index.html", "run.json", "settings.json"};
     enum { LONGEST = 150 }; /* file systems take 255 bytes; temporary names add some */
     g_autoptr(GString) name = g_string_new(NULL);
     for (const guchar *c = (const guchar *)class_name; *c; c++) {
@@ -84,6 +84,17 @@ char *glint_moments_path(const char *folder, const char *class_name, const Glint
 
 /* ---- settings ---- */
 
+/* A file of the store that is not what glint wrote: the cure is to make it again. Takes `problem`, returns NULL. */
+static void *fail_damaged(GError *problem, GError **error)
+{
+    if (g_error_matches(problem, GLINT_ERROR, GLINT_ERROR_FORMAT)) {
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s; to collect again, delete it (settings.json: the whole folder moments)", problem->message);
+        g_error_free(problem);
+    } else
+        g_propagate_error(error, problem);
+    return NULL;
+}
+
 json_t *glint_collect_settings(const char *folder, GError **error)
 {
     g_autofree char *path = settings_path(folder);
@@ -91,9 +102,10 @@ json_t *glint_collect_settings(const char *folder, GError **error)
         glint_fail(error, GLINT_ERROR_IO, "%s: no moments in this folder (%s is missing); run glint collect first", folder, path);
         return NULL;
     }
-    g_autoptr(json_t) root = glint_json_read(path, error);
+    GError *problem = NULL;
+    g_autoptr(json_t) root = glint_json_read(path, &problem);
     if (!root)
-        return NULL;
+        return fail_damaged(problem, error);
     if (!json_is_object(json_object_get(root, "settings")) || !json_is_array(json_object_get(root, "classes"))) {
         glint_fail(error, GLINT_ERROR_FORMAT, "%s: the objects \"settings\" and \"classes\" are expected; delete the folder it lies in and collect again", path);
         return NULL;
@@ -249,8 +261,11 @@ gboolean glint_store_save(const char *folder, const char *class_name, const Glin
 static GlintMoments *load_one(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error)
 {
     g_autofree char *path = glint_moments_path(folder, class_name, site);
-    if (g_file_test(path, G_FILE_TEST_EXISTS))
-        return glint_moments_load(path, metadata, error);
+    if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+        GError *problem = NULL;
+        GlintMoments *moments = glint_moments_load(path, metadata, &problem);
+        return moments ? moments : fail_damaged(problem, error);
+    }
     glint_fail(error, GLINT_ERROR_IO, "%s: no such file; collect this site and layer first (glint collect with the same --out)", path);
     return NULL;
 }

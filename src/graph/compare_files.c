@@ -69,11 +69,16 @@ static gboolean write_table(const GlintComparison *self, Rows rows, gsize only, 
     return glint_file_commit(g_steal_pointer(&file), error);
 }
 
-/* only_<class>.csv: what a file name cannot carry is %XX, so different classes have different files. */
+/* only_<class>.csv: what a file name cannot carry is %XX, so different classes have different files. Long names are cut
+ * and told apart by a hash of the whole: file systems take 255 bytes. */
 static char *only_name(const char *class_name)
 {
+    enum { LONGEST = 150, KEPT = 130 };
     g_autofree char *safe = g_uri_escape_string(class_name, " !#$&'()+,;=@[]", TRUE);
-    return g_strdup_printf("only_%s.csv", safe);
+    if (strlen(safe) <= LONGEST)
+        return g_strdup_printf("only_%s.csv", safe);
+    g_autofree char *hash = glint_sha256_bytes(class_name, strlen(class_name));
+    return g_strdup_printf("only_%.*s%%%.16s.csv", KEPT, safe, hash);
 }
 
 /* ---- summary.json ---- */

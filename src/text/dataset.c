@@ -304,6 +304,10 @@ static const char *format_of(const char *path, GError **error)
     }
     if (S_ISDIR(status.st_mode))
         return "folder";
+    if (!S_ISREG(status.st_mode)) { /* opening a pipe would wait for its writer, perhaps for ever */
+        glint_fail(error, GLINT_ERROR_IO, "cannot read dataset %s: it is a pipe or device; save it to a file first", path);
+        return NULL;
+    }
     if (has_suffix(path, archive))
         return "archive";
     if (has_suffix(path, jsonl))

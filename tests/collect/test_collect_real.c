@@ -99,7 +99,7 @@ static void assert_same_moments(const char *a, const char *b, const GlintDataset
             GlintSite site = {GLINT_SITE_MLP_POST, layers[l]};
             g_autofree char *path_a = glint_moments_path(a, g_ptr_array_index(d->classes, c), &site), *path_b = glint_moments_path(b, g_ptr_array_index(d->classes, c), &site);
             g_autofree char *x = NULL, *y = NULL;
-            gsize n, m;
+            gsize n = 0, m = 0;
             assert_true(g_file_get_contents(path_a, &x, &n, NULL) && g_file_get_contents(path_b, &y, &m, NULL));
             assert_true(n == m && memcmp(x, y, n) == 0);
         }
