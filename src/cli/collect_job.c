@@ -33,7 +33,7 @@ static void say_dataset(const GlintDataset *dataset, json_t *description)
         g_string_append_printf(line, "%s%s %" JSON_INTEGER_FORMAT, line->len ? ", " : "", name, json_integer_value(count));
     glint_say("data: %u texts (%s) of %zu records", dataset->texts->len, line->str, dataset->n_read);
     if (dataset->n_empty + dataset->n_unlabelled + dataset->n_invalid > 0)
-        glint_warn("skipped %zu empty texts, %zu records without a label, %zu with invalid UTF-8", dataset->n_empty, dataset->n_unlabelled, dataset->n_invalid);
+        glint_warn("skipped %zu empty texts, %zu records without a label, %zu that are malformed or not UTF-8", dataset->n_empty, dataset->n_unlabelled, dataset->n_invalid);
 }
 
 static json_t *describe_model(const GlintModel *model, const char *folder)

@@ -61,20 +61,6 @@ typedef struct {
     gboolean *all_converged;
 } SolveAll;
 
-static gboolean neuron_limit(const char *text, gsize *limit, GError **error)
-{
-    *limit = 0;
-    if (!text || strcmp(text, "all") == 0)
-        return TRUE;
-    double value;
-    if (!glint_args_real("--neurons", text, 2, 1e9, &value, error))
-        return FALSE;
-    if (value != floor(value))
-        return glint_fail(error, GLINT_ERROR_USAGE, "--neurons needs a whole number or 'all', not '%s'", text);
-    *limit = (gsize)value;
-    return TRUE;
-}
-
 static void warn_left_out(const GlintColumns *columns, const GlintSite *site, gsize head_size)
 {
     if (columns->n_constant == 0)
@@ -134,7 +120,8 @@ static gboolean build_result(const SolveAll *all, const GlintSample *sample, con
     return glint_folder_commit(g_steal_pointer(&folder), error);
 }
 
-/* TRUE when <class>/<site> is there and was made from the same data with the same settings, so only what is missing is added. */
+/* *reused: <class>/<site> is there and was made from the same data with the same settings, so only what is missing is added.
+ * What was deleted or damaged since is made again. */
 static gboolean complete_existing(const SolveAll *all, const GlintSample *sample, const char *path, gboolean *reused, GError **error)
 {
     *reused = FALSE;
@@ -143,13 +130,16 @@ static gboolean complete_existing(const SolveAll *all, const GlintSample *sample
     g_autofree char *wanted = glint_solve_key(sample, &all->args->solve);
     if (!key || strcmp(key, wanted) != 0)
         return TRUE;
+    if (!glint_has_solution(path, sample, &all->args->solve)) {
+        glint_warn("%s: files are missing or damaged; it is made again", path);
+        return TRUE;
+    }
     *reused = TRUE;
     const char *outcome = json_string_value(json_object_get(certificate, "outcome"));
     if (!outcome || strcmp(outcome, ggm_outcome_text(GGM_CONVERGED)) != 0)
         *all->all_converged = FALSE;
     guint64 seed = (guint64)all->args->common.seed;
-    g_autofree char *graphml = g_build_filename(path, "graph.graphml", NULL);
-    if (all->last >= GLINT_JOB_GRAPH && !g_file_test(graphml, G_FILE_TEST_IS_REGULAR) && !glint_job_graph(path, sample->covariance, seed, error))
+    if (all->last >= GLINT_JOB_GRAPH && !glint_has_graph(path) && !glint_job_graph(path, sample->covariance, seed, error))
         return FALSE;
     return all->last < GLINT_JOB_DRAW || glint_has_pictures(path) || glint_job_draw(path, seed, error);
 }
@@ -204,7 +194,7 @@ static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **
     }
     g_autofree char *site_name = glint_site_name(site);
     GlintColumnsOptions options = {.site = site_name, .pool = all->pool, .bos = all->bos};
-    if (!neuron_limit(all->args->solve.neurons, &options.limit, error))
+    if (!glint_neuron_limit(all->args->solve.neurons, &options.limit, error))
         return FALSE;
     g_autoptr(GlintColumns) columns =
         glint_columns_choose((GlintMoments *const *)moments->pdata, (const char *const *)all->classes->pdata, n_classes, &options, error);

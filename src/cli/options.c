@@ -8,6 +8,8 @@
 #include <omp.h>
 #include <string.h>
 
+enum { MOST_THREADS = 1024 }; /* OpenMP crashes when the system refuses it threads */
+
 void glint_args_init(GlintArgs *self)
 {
     memset(self, 0, sizeof *self);
@@ -123,6 +125,8 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
             return glint_fail(error, GLINT_ERROR_USAGE, "unknown option %s; see %s --help", (*argv)[i], name);
     if (!check_ranges(self, error))
         return FALSE;
+    if (self->model.threads > MOST_THREADS)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--threads is %d; at most %d are started (0 takes every core there is)", self->model.threads, MOST_THREADS);
     glint_talk_set_quiet(self->common.quiet);
     if (self->model.threads > 0)
         omp_set_num_threads(self->model.threads);

@@ -66,10 +66,15 @@ static char *snapshot_path(const char *name, GError **error)
 
 char *glint_resolve_model(const char *name, GError **error)
 {
-    if (g_file_test(name, G_FILE_TEST_EXISTS))
-        return g_strdup(name);
     if (strcmp(name, "demo") == 0)
         return demo_path("model", error);
+    if (g_file_test(name, G_FILE_TEST_EXISTS)) {
+        g_autofree char *config = g_build_filename(name, "config.json", NULL);
+        if (g_file_test(name, G_FILE_TEST_IS_DIR) && g_file_test(config, G_FILE_TEST_EXISTS))
+            return g_strdup(name);
+        glint_fail(error, GLINT_ERROR_IO, "'%s' is no model folder; give the folder that holds config.json, model.safetensors and tokenizer.json", name);
+        return NULL;
+    }
     if (looks_like_hub_id(name))
         return snapshot_path(name, error);
     glint_fail(error, GLINT_ERROR_IO, "there is no model folder '%s'; give a folder with config.json, model.safetensors and tokenizer.json, or org/name", name);
@@ -78,10 +83,10 @@ char *glint_resolve_model(const char *name, GError **error)
 
 char *glint_resolve_dataset(const char *name, GError **error)
 {
-    if (g_file_test(name, G_FILE_TEST_EXISTS))
-        return g_strdup(name);
     if (strcmp(name, "demo") == 0)
         return demo_path("reviews.jsonl", error);
+    if (g_file_test(name, G_FILE_TEST_EXISTS))
+        return g_strdup(name);
     if (strcmp(name, "imdb") == 0 || strcmp(name, "stanfordnlp/imdb") == 0)
         glint_fail(error, GLINT_ERROR_IO, "the data set '%s' is not here; download aclImdb_v1.tar.gz from https://ai.stanford.edu/~amaas/data/sentiment/ and give its path: --dataset aclImdb_v1.tar.gz", name);
     else

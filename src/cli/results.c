@@ -5,10 +5,12 @@
 #include "base/talk.h"
 #include "draw/draw.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- finding results ---- */
 
@@ -89,21 +91,46 @@ GPtrArray *glint_results_find(const char *path, GError **error)
     return g_steal_pointer(&found);
 }
 
+gboolean glint_results_each(const char *path, GlintResultJob job, guint64 seed, const char *done, GError **error)
+{
+    g_autoptr(GPtrArray) results = glint_results_find(path, error);
+    for (guint k = 0; results && k < results->len; k++) {
+        const GlintResult *result = g_ptr_array_index(results, k);
+        if (!glint_check_interrupt(error) || !job(result->path, seed, error))
+            return FALSE;
+        glint_say("%s: %s", result->path, done);
+    }
+    return results != NULL;
+}
+
 json_t *glint_certificate_read(const char *folder)
 {
     g_autofree char *path = g_build_filename(folder, "certificate.json", NULL);
     return g_file_test(path, G_FILE_TEST_IS_REGULAR) ? glint_json_read(path, NULL) : NULL;
 }
 
-gboolean glint_has_pictures(const char *folder)
+gboolean glint_has_files(const char *folder, const char *const *names)
 {
-    static const char *const names[] = {"precision.png", "graph.png", "graph.svg"};
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = g_build_filename(folder, names[i], NULL);
-        if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
+    for (; *names; names++) {
+        g_autofree char *path = g_build_filename(folder, *names, NULL);
+        GStatBuf about;
+        if (g_stat(path, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size == 0)
             return FALSE;
     }
     return TRUE;
+}
+
+gboolean glint_has_graph(const char *folder)
+{
+    static const char *const names[] = {"edges.csv", "modules.csv", "graph.dot", "graph.graphml", NULL};
+    g_autoptr(GlintGraph) graph = glint_has_files(folder, names) ? glint_graph_read(folder, NULL) : NULL;
+    return graph != NULL;
+}
+
+gboolean glint_has_pictures(const char *folder)
+{
+    static const char *const names[] = {"precision.png", "graph.png", "graph.svg", NULL};
+    return glint_has_files(folder, names);
 }
 
 /* ---- graph ---- */

@@ -12,8 +12,15 @@ void glint_result_free(GlintResult *self);
  * An error when there are none. Elements are GlintResult*, freed with the array. */
 GPtrArray *glint_results_find(const char *path, GError **error);
 
+/* Runs `job` on every result under `path` and says `done` of each; stops at an error or an interrupt. */
+typedef gboolean (*GlintResultJob)(const char *folder, guint64 seed, GError **error);
+gboolean glint_results_each(const char *path, GlintResultJob job, guint64 seed, const char *done, GError **error);
+
 /* Checks the values of the solve options: called before hours of collecting. */
 gboolean glint_solve_args_check(const GlintSolveArgs *args, GError **error);
+
+/* The value of --neurons: 0 for NULL or "all". */
+gboolean glint_neuron_limit(const char *text, gsize *limit, GError **error);
 
 /* Solves `sample` and writes neurons.csv, precision.npz, certificate.json and, when p <= 4096 or `dense`, covariance.npy and
  * precision.npy into the existing `folder`. *converged tells whether the certificate meets the tolerance. */
@@ -30,6 +37,11 @@ gboolean glint_job_compare(char *const *folders, char *const *classes, gsize n_c
 char *glint_solve_key(const GlintSample *sample, const GlintSolveArgs *args);
 /* certificate.json of a folder, or NULL (no error set) when there is none that can be read. */
 json_t *glint_certificate_read(const char *folder);
+/* Whether a folder holds all that a stage writes, for keeping what is whole and making again what is not: regular files
+ * that are not empty; the matrix and the graph can be read, too. */
+gboolean glint_has_files(const char *folder, const char *const *names);
+gboolean glint_has_solution(const char *folder, const GlintSample *sample, const GlintSolveArgs *args);
+gboolean glint_has_graph(const char *folder);
 gboolean glint_has_pictures(const char *folder);
 
 /* All <class>/<site> of a collected folder: each is solved (then graphed and drawn, up to `last`) in a folder that is swapped

@@ -25,10 +25,25 @@ static gboolean read_numbers(const GlintSolveArgs *args, SolveNumbers *numbers, 
            (!args->tolerance || glint_args_real("--tol", args->tolerance, 1e-15, 1, &numbers->tolerance, error));
 }
 
+gboolean glint_neuron_limit(const char *text, gsize *limit, GError **error)
+{
+    *limit = 0;
+    if (!text || strcmp(text, "all") == 0)
+        return TRUE;
+    double value;
+    if (!glint_args_real("--neurons", text, 2, 1e9, &value, error))
+        return FALSE;
+    if (value != floor(value))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--neurons needs a whole number or 'all', not '%s'", text);
+    *limit = (gsize)value;
+    return TRUE;
+}
+
 gboolean glint_solve_args_check(const GlintSolveArgs *args, GError **error)
 {
     SolveNumbers numbers;
-    return read_numbers(args, &numbers, error);
+    gsize limit;
+    return read_numbers(args, &numbers, error) && glint_neuron_limit(args->neurons, &limit, error);
 }
 
 char *glint_solve_key(const GlintSample *sample, const GlintSolveArgs *args)
@@ -76,6 +91,16 @@ static GlintCsr *to_csr(const ggm_sparse *matrix)
         csr->data[k] = matrix->value[k];
     }
     return csr;
+}
+
+static gboolean writes_dense(const GlintSample *sample, const GlintSolveArgs *args) { return sample->p <= DENSE_LIMIT || args->dense; }
+
+gboolean glint_has_solution(const char *folder, const GlintSample *sample, const GlintSolveArgs *args)
+{
+    const char *const names[] = {"neurons.csv", "precision.npz", writes_dense(sample, args) ? "covariance.npy" : NULL, "precision.npy", NULL};
+    g_autofree char *npz = g_build_filename(folder, "precision.npz", NULL);
+    g_autoptr(GlintCsr) precision = glint_has_files(folder, names) ? glint_csr_read(npz, NULL) : NULL;
+    return precision && precision->rows == sample->p && precision->cols == sample->p;
 }
 
 static gboolean write_dense(const GlintSample *sample, const ggm_sparse *precision, const char *folder, GError **error)
@@ -191,7 +216,7 @@ gboolean glint_job_solve(const GlintSample *sample, const GlintSolveArgs *args, 
     g_autoptr(GlintCsr) csr = to_csr(&result.precision);
     gboolean ok = result.info.outcome != GGM_INTERRUPTED || glint_check_interrupt(error);
     ok = ok && write_neurons(sample, folder, error) && glint_csr_write(npz, csr, error);
-    if (ok && (sample->p <= DENSE_LIMIT || args->dense))
+    if (ok && writes_dense(sample, args))
         ok = write_dense(sample, &result.precision, folder, error);
     ok = ok && write_certificate(sample, args, &numbers, &result.info, folder, error);
     ggm_result_release(&result);
