@@ -30,6 +30,7 @@ find_library(OPENBLAS_LIBRARY openblas REQUIRED
 if(NOT OPENBLAS_LIBRARY)
   find_library(OPENBLAS_LIBRARY openblas REQUIRED)
 endif()
+pkg_check_modules(OPENBLAS QUIET openblas) # for its version only
 find_path(CBLAS_INCLUDE_DIR cblas.h REQUIRED PATH_SUFFIXES ${CMAKE_LIBRARY_ARCHITECTURE} ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp)
 find_library(LAPACKE_LIBRARY lapacke REQUIRED)
 find_path(LAPACKE_INCLUDE_DIR lapacke.h REQUIRED PATH_SUFFIXES lapacke)

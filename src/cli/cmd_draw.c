@@ -1,6 +1,5 @@
 /* glint draw: graphs to pictures. */
 #include "base/error.h"
-#include "base/talk.h"
 #include "cli/command.h"
 #include "cli/results.h"
 
@@ -14,13 +13,7 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if (argc != 2)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one results folder; see %s --help", g_get_prgname());
-    g_autoptr(GPtrArray) results = glint_results_find(argv[1], error);
-    for (guint k = 0; results && k < results->len; k++) {
-        const GlintResult *result = g_ptr_array_index(results, k);
-        if (!glint_check_interrupt(error) || !glint_job_draw(result->path, (guint64)args.common.seed, error))
-            return 0;
-        glint_say("%s: pictures drawn", result->path);
-    }
+    glint_results_each(argv[1], glint_job_draw, (guint64)args.common.seed, "pictures drawn", error);
     return GLINT_EXIT_OK;
 }
 

@@ -1,8 +1,9 @@
 /* glint graph: precision matrices to graphs. */
 #include "base/error.h"
-#include "base/talk.h"
 #include "cli/command.h"
 #include "cli/results.h"
+
+static gboolean graph_of_folder(const char *folder, guint64 seed, GError **error) { return glint_job_graph(folder, NULL, seed, error); }
 
 static int run(int argc, char **argv, GError **error)
 {
@@ -15,13 +16,7 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if (argc != 2)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one results folder; see %s --help", g_get_prgname());
-    g_autoptr(GPtrArray) results = glint_results_find(argv[1], error);
-    for (guint k = 0; results && k < results->len; k++) {
-        const GlintResult *result = g_ptr_array_index(results, k);
-        if (!glint_check_interrupt(error) || !glint_job_graph(result->path, NULL, (guint64)args.common.seed, error))
-            return 0;
-        glint_say("%s: graph written", result->path);
-    }
+    glint_results_each(argv[1], graph_of_folder, (guint64)args.common.seed, "graph written", error);
     return GLINT_EXIT_OK;
 }
 

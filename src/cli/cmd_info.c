@@ -82,11 +82,8 @@ static int run(int argc, char **argv, GError **error)
                           "glint info data/demo/model", &argc, &argv, error))
         return 0;
     if (build) {
-        int line_argc;
-        char **line_argv;
-        glint_command_line(&line_argc, &line_argv);
-        g_autoptr(json_t) provenance = glint_provenance(line_argc, line_argv);
-        json_dumpf(provenance, stdout, JSON_INDENT(2));
+        g_autoptr(json_t) program = glint_describe_program();
+        json_dumpf(program, stdout, JSON_INDENT(2));
         putchar('\n');
         return GLINT_EXIT_OK;
     }

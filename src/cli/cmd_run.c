@@ -35,10 +35,7 @@ static int run_all(const GlintArgs *args, GError **error)
 {
     gint64 started = g_get_monotonic_time();
     const char *folder = args->common.out;
-    int line_argc;
-    char **line_argv;
-    glint_command_line(&line_argc, &line_argv);
-    g_autoptr(json_t) report = glint_provenance(line_argc, line_argv);
+    g_autoptr(json_t) report = glint_describe_program();
     json_object_set_new(report, "settings", describe_settings(args));
     if (!glint_job_collect(args, folder, report, error))
         return 0;

@@ -1,6 +1,7 @@
 /* Commands of the program. One file per command (cmd_<name>.c) ends in a GlintCommand; command_list.h registers it. */
 #pragma once
 #include <glib.h>
+#include <jansson.h>
 
 typedef struct {
     const char *name;
@@ -14,5 +15,5 @@ typedef struct {
 GLINT_COMMAND_LIST(X)
 #undef X
 
-/* The whole command line as typed, for run.json. */
-void glint_command_line(int *argc, char ***argv);
+/* What run.json and `glint info --build` say of this program: command line as typed, machine, threads, library versions. */
+json_t *glint_describe_program(void);

@@ -1,10 +1,12 @@
 /* The program: finds the command, runs it, turns errors into messages and exit codes (DESIGN 4). */
 #include "base/error.h"
+#include "base/files.h"
 #include "base/talk.h"
 #include "cli/command.h"
 
 #include <errno.h>
 #include <locale.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,10 +18,15 @@ static const GlintCommand *const commands[] = {GLINT_COMMAND_LIST(X)};
 static int line_argc;
 static char **line_argv;
 
-void glint_command_line(int *argc, char ***argv)
+json_t *glint_describe_program(void)
 {
-    *argc = line_argc;
-    *argv = line_argv;
+    json_t *root = glint_provenance(line_argc, line_argv);
+    json_object_set_new(root, "threads", json_integer(omp_get_max_threads()));
+    json_t *libraries = json_object_get(root, "libraries");
+    g_auto(GStrv) built_with = g_strsplit(GLINT_BUILT_WITH, " ", -1); /* the rest cannot be asked at run time, or only behind its stage */
+    for (gsize k = 0; built_with[k] && built_with[k + 1]; k += 2)
+        json_object_set_new(libraries, built_with[k], json_string(built_with[k + 1]));
+    return root;
 }
 
 static void print_help(FILE *out)
