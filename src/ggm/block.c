@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#define SHARED 400 /* variables from which on threads share the copying: it is the first touch of the pages too */
+
 static size_t square(int m)
 {
     return (size_t)m * (size_t)m;
@@ -20,6 +22,7 @@ static size_t square(int m)
 static void copy_covariance(ggm_block *block, const ggm_problem *problem, const double *scales)
 {
     const size_t tile = 64, m = (size_t)block->m; /* tiles, for ggm_entry reads both triangles */
+#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, problem, scales, tile, m)
     for (size_t i0 = 0; i0 < m; i0 += tile)
         for (size_t j0 = 0; j0 < m; j0 += tile)
             for (size_t i = i0; i < m && i < i0 + tile; i++)
@@ -100,8 +103,11 @@ bool ggm_block_cold(ggm_block *block)
 {
     ggm_evidence evidence = {.m = block->m, .s = block->s, .weights = block->weights, .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal};
     double keep = 1 - ggm_shrinkage(&evidence);
-    for (size_t k = 0; k < square(block->m); k++)
-        block->w[k] = keep * block->s[k];
+    const size_t m = (size_t)block->m;
+#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, keep, m)
+    for (size_t i = 0; i < m; i++)
+        for (size_t k = i * m; k < (i + 1) * m; k++)
+            block->w[k] = keep * block->s[k];
     set_diagonal(block);
     return first_active_sets(block);
 }
