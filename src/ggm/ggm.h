@@ -72,7 +72,7 @@ typedef struct {
     bool screening;          /* split into components first (default true; the answer is the same without, only later) */
     bool (*interrupt)(void *user_data);                                         /* true = stop with the best iterate; may be NULL */
     void (*progress)(double lambda, int iteration, double gap, void *user_data); /* relative gap, NaN while unknown; may be NULL */
-    void *user_data;         /* both callbacks are called from the calling thread only, some times a second at most a sweep apart */
+    void *user_data;         /* both are called from the calling thread only: interrupt at most every 20 ms, progress after a sweep */
 } ggm_settings;
 
 /* Symmetric sparse matrix, both triangles and the diagonal, compressed by rows, columns ascending. */
