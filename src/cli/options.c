@@ -125,6 +125,8 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
             return glint_fail(error, GLINT_ERROR_USAGE, "unknown option %s; see %s --help", (*argv)[i], name);
     if (!check_ranges(self, error))
         return FALSE;
+    if (self->common.out && !*self->common.out)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--out is empty; name a folder or file ('.' is the current folder)");
     if (self->model.threads > MOST_THREADS)
         return glint_fail(error, GLINT_ERROR_USAGE, "--threads is %d; at most %d are started (0 takes every core there is)", self->model.threads, MOST_THREADS);
     glint_talk_set_quiet(self->common.quiet);

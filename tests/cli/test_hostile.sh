@@ -128,6 +128,8 @@ for options in '--neurons 1' '--neurons x' '--threads 100000' '--threads 2147483
     one_error
     [ -z "$(find out -name "*.safetensors" 2>/dev/null)" ] || fail "$options was found wrong only after the model had run"
 done
+mkdir inside
+( cd inside && expect 2 "$GLINT" run --model "$DEMO_MODEL" --dataset "$DEMO_DATA" --skip-viz --out '' $FEW && one_error && [ ! -e moments ] ) || fail "an empty --out"
 : >file
 for place in file file/below /proc/nowhere /dev/null; do
     expect 1 "$GLINT" run --model "$DEMO_MODEL" --dataset "$DEMO_DATA" --skip-viz --out $place --alpha 0.4 $FEW

@@ -552,8 +552,8 @@ static void test_two_at_once(void **state)
     GlintDataset *d = texts_of(120);
     GlintCollectOptions options = options_of(child_pool);
     g_autofree char *folder = in_scratch("two"), *settings = g_build_filename(folder, "moments", "settings.json", NULL);
-    GPid pid = start_child(folder, 0, 0, 50000);
-    for (int k = 0; k < 1000 && !g_file_test(settings, G_FILE_TEST_EXISTS); k++)
+    GPid pid = start_child(folder, 0, 0, 10000000); /* holds the folder until it is killed, however slow this machine is */
+    for (int k = 0; k < 12000 && !g_file_test(settings, G_FILE_TEST_EXISTS); k++)
         g_usleep(5000);
     collect_bad(d, &options, folder, GLINT_ERROR_FAILED, "is being written by another glint");
     kill(pid, SIGKILL);

@@ -201,7 +201,7 @@ static void test_ill_formed_utf8(void **state)
     }
 }
 
-/* Merging must not be quadratic in the text: 2 MB in one piece would take hours. */
+/* Merging must not be quadratic in the text: 2 MB in one piece would take hours, and CTest stops it. */
 static void test_long_texts(void **state)
 {
     (void)state;
@@ -211,9 +211,7 @@ static void test_long_texts(void **state)
         g_autoptr(GString) text = g_string_new(NULL);
         while (text->len < 2000000)
             g_string_append(text, units[k]);
-        gint64 start = g_get_monotonic_time();
         g_autoptr(GArray) ids = encode(tokenizer, text->str, text->len, FALSE);
-        assert_true(g_get_monotonic_time() - start < 60 * G_USEC_PER_SEC);
         g_autofree char *back = glint_tokenizer_decode(tokenizer, (const guint32 *)(const void *)ids->data, ids->len, FALSE);
         assert_string_equal(back, text->str);
     }
