@@ -51,6 +51,12 @@ static const json_t *value_of(const GliConfig *self, const char *key)
 
 gboolean gli_config_has(const GliConfig *self, const char *key) { return value_of(self, key) != NULL; }
 
+gboolean gli_config_is_null(const GliConfig *self, const char *key)
+{
+    const json_t *value = json_object_get(self->text, key);
+    return json_is_null(value ? value : json_object_get(self->root, key));
+}
+
 static void wrong(const GliConfig *self, const char *key, const char *expected, GError **error)
 {
     if (error && !*error)

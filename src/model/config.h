@@ -24,6 +24,9 @@ gboolean gli_config_bool(const GliConfig *self, const char *key, gboolean fallba
 const char *gli_config_string(const GliConfig *self, const char *key, const char *fallback, GError **error);
 gboolean gli_config_has(const GliConfig *self, const char *key);
 
+/* The key is there and null, for the few that mean "none" by null and a default by absence (sliding_window, soft-caps). */
+gboolean gli_config_is_null(const GliConfig *self, const char *key);
+
 /* Refuses keys that change the mathematics in a way glint does not compute, when they are set to anything but null,
  * false, 0, or empty. `keys` is NULL-terminated. */
 gboolean gli_config_refuse(const GliConfig *self, const char *const *keys, GError **error);

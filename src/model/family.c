@@ -1,6 +1,7 @@
 /* What family files share. See family.h. */
 #include "model/family.h"
 #include "base/error.h"
+#include <math.h>
 #include <string.h>
 
 static const char *const prefixes[] = {"model.", "language_model.model.", "model.language_model.", "", NULL};
@@ -82,6 +83,32 @@ void gli_describe_llama_like(const GliConfig *config, const GliDefaults *default
     arch->name[GLI_GATE] = "mlp.gate_proj";
     arch->name[GLI_UP] = "mlp.up_proj";
     arch->name[GLI_DOWN] = "mlp.down_proj";
+}
+
+void gli_describe_layer_types(const GliConfig *config, GliArch *arch, gsize window, GError **problem)
+{
+    if (*problem)
+        return;
+    g_autofree gboolean *sliding = g_new0(gboolean, arch->n_layers);
+    if (!gli_config_layer_types(config, arch->n_layers, sliding, problem))
+        return;
+    for (gsize l = 0; l < arch->n_layers; l++)
+        arch->layers[l].window = sliding[l] ? window : 0;
+}
+
+void gli_describe_qwen_layers(const GliConfig *config, GliArch *arch, GError **problem)
+{
+    const gboolean slides = gli_config_bool(config, "use_sliding_window", FALSE, problem) && !gli_config_is_null(config, "sliding_window");
+    const gsize window = slides ? gli_config_size(config, "sliding_window", 4096, problem) : 0;
+    const double first = gli_config_real(config, "max_window_layers", 28, problem); /* 0 is allowed: every layer slides */
+    gli_arch_make_layers(arch, 1 / sqrt((double)arch->head_size));
+    for (gsize l = 0; l < arch->n_layers; l++)
+        arch->layers[l].window = (double)l >= first ? window : 0;
+    gli_describe_layer_types(config, arch, slides ? window : G_MAXSIZE, problem);
+    for (gsize l = 0; l < arch->n_layers && !*problem; l++)
+        if (arch->layers[l].window == G_MAXSIZE)
+            glint_fail(problem, GLINT_ERROR_FORMAT, "%s: layer_types[%zu] is \"sliding_attention\", but \"use_sliding_window\" is not true",
+                       config->path, l);
 }
 
 gboolean gli_describe_done(GError *problem, GError **error)

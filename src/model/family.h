@@ -19,5 +19,13 @@ gsize gli_config_layers(const GliConfig *config, const char *key, gsize fallback
 /* Reads an activation by the name transformers gives it; refuses unknown ones. */
 GliActivation gli_config_activation(const GliConfig *config, const char *key, const char *fallback, GError **problem);
 
+/* What `layer_types` says, where it is given, replaces the windows that arch->layers already have: `window` keys for sliding
+ * layers, 0 for full ones. */
+void gli_describe_layer_types(const GliConfig *config, GliArch *arch, gsize window, GError **problem);
+
+/* Qwen's layers: full attention, unless use_sliding_window is true; then those from max_window_layers on slide, or those
+ * that layer_types names. Makes the layers. */
+void gli_describe_qwen_layers(const GliConfig *config, GliArch *arch, GError **problem);
+
 /* Passes a collected problem on; TRUE when there was none. */
 gboolean gli_describe_done(GError *problem, GError **error);

@@ -20,16 +20,11 @@ static void layers(const GliConfig *config, GliArch *arch, GError **problem)
     if (!*problem && !(scalar > 0))
         glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"query_pre_attn_scalar\" should be a positive number", config->path);
     gli_arch_make_layers(arch, 1 / sqrt(scalar));
-    g_autofree gboolean *sliding = g_new0(gboolean, arch->n_layers);
-    if (*problem)
-        return;
-    if (!gli_config_layer_types(config, arch->n_layers, sliding, problem))
-        for (gsize l = 0; l < arch->n_layers; l++)
-            sliding[l] = (l + 1) % pattern != 0;
-    for (gsize l = 0; l < arch->n_layers; l++) {
-        arch->layers[l].window = sliding[l] ? window : 0;
-        arch->layers[l].rope = sliding[l] ? 1 : 0;
-    }
+    for (gsize l = 0; l < arch->n_layers; l++)
+        arch->layers[l].window = (l + 1) % pattern != 0 ? window : 0;
+    gli_describe_layer_types(config, arch, window, problem);
+    for (gsize l = 0; l < arch->n_layers; l++)
+        arch->layers[l].rope = arch->layers[l].window ? 1 : 0;
 }
 
 static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)

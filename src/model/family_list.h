@@ -1,5 +1,10 @@
 /* One line per family: FAMILY(x) is `const GliFamily gli_family_x` in family_x.c. */
+FAMILY(gemma)
+FAMILY(gemma2)
 FAMILY(gemma3)
 FAMILY(gpt2)
 FAMILY(gpt_neox)
 FAMILY(llama)
+FAMILY(mistral)
+FAMILY(qwen2)
+FAMILY(qwen3)

@@ -48,6 +48,12 @@ def neox(**changes):
         rotary_pct=0.5, bos_token_id=0, eos_token_id=0), **changes})
 
 
+# One set of small sizes for what starts from Llama: heads shared in pairs, their width not hidden / heads, windows shorter
+# than the text.
+SMALL = dict(vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+             head_dim=8, max_position_embeddings=128, pad_token_id=0, eos_token_id=2, bos_token_id=1)
+
+
 # v4: write config.json in the form transformers 4 used (rope_theta, rope_scaling, sliding_window_pattern at the top).
 MODELS = {
     "gemma3_bf16": dict(config=gemma3(), dtype=torch.bfloat16, layers=[1, 5], tokens=44),
@@ -71,6 +77,21 @@ MODELS = {
     "gpt2_bf16": dict(config=gpt2(n_layer=2, n_inner=None, activation_function="gelu"), dtype=torch.bfloat16, layers=[1], tokens=20),
     "gpt_neox_f32": dict(config=neox(), dtype=torch.float32, layers=[1], tokens=24,
                          v4=dict(rotary_pct=0.5, rotary_emb_base=10000)),
+    "mistral_v4_f32": dict(config=transformers.MistralConfig(**SMALL, sliding_window=7), dtype=torch.float32, layers=[0, 2], tokens=30,
+                           v4=dict(rope_theta=10000.0)),
+    "qwen2_bf16": dict(
+        config=transformers.Qwen2Config(**{key: value for key, value in SMALL.items() if key != "head_dim"}, use_sliding_window=True, sliding_window=9, max_window_layers=1,
+                                        tie_word_embeddings=True, rope_theta=1e6),
+        dtype=torch.bfloat16, layers=[0, 2], tokens=30),
+    "qwen3_v4_f32": dict(config=transformers.Qwen3Config(**SMALL, rope_theta=1e6), dtype=torch.float32, layers=[0, 2], tokens=30,
+                         v4=dict(rope_theta=1e6)),
+    "gemma_v4_f32": dict( # "gelu" in old configs means the tanh form that the model computes
+        config=transformers.GemmaConfig(**{**SMALL, "num_key_value_heads": 1}), dtype=torch.float32, layers=[0, 2], tokens=30,
+        v4=dict(rope_theta=10000.0, hidden_act="gelu")),
+    "gemma2_bf16": dict(
+        config=transformers.Gemma2Config(**{**SMALL, "num_hidden_layers": 4}, sliding_window=7, query_pre_attn_scalar=5,
+                                         attn_logit_softcapping=1.5, final_logit_softcapping=2.0),
+        dtype=torch.bfloat16, layers=[2, 3], tokens=30),
 }
 
 
@@ -112,7 +133,7 @@ def hook_sites(model, layers, found):
             parts = dict(z=block.attn.c_proj, attn=block.attn, mid=block.ln_2, pre=block.mlp.c_fc, post=block.mlp.c_proj, mlp=block.mlp)
         elif kind == "gpt_neox":
             parts = dict(z=block.attention.dense, attn=block.attention, pre=block.mlp.dense_h_to_4h, post=block.mlp.dense_4h_to_h, mlp=block.mlp)
-        elif kind == "llama":
+        elif kind in ("llama", "mistral", "qwen2", "qwen3", "gemma"):
             parts = dict(z=block.self_attn.o_proj, attn=block.self_attn, mid=block.post_attention_layernorm, pre=block.mlp.gate_proj,
                          up=block.mlp.up_proj, post=block.mlp.down_proj, mlp=block.mlp)
         else:
