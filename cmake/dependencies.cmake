@@ -21,6 +21,7 @@ target_include_directories(csv INTERFACE ${CSV_INCLUDE_DIR})
 target_link_libraries(csv INTERFACE ${CSV_LIBRARY})
 
 # oneDNN: bf16/f32 matrix products of the forward pass. Debian 12 ships 2.6; 3.x differs, see src/model/dnn.c.
+# Its CMake file insists on OpenCL's headers and library (ocl-icd-opencl-dev), which libdnnl-dev does not depend on.
 find_package(dnnl REQUIRED)
 
 # OpenBLAS: the OpenMP build is wanted, because glint calls BLAS from inside its own OpenMP regions and only that
