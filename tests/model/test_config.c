@@ -116,6 +116,85 @@ static void test_gemma3(void **state)
     gli_arch_clear(&arch);
 }
 
+#define SIZES "'hidden_size': 64, 'num_hidden_layers': 4, 'num_attention_heads': 8, 'intermediate_size': 96, 'vocab_size': 100"
+#define MISTRAL "'model_type': 'mistral', " SIZES
+#define QWEN2 "'model_type': 'qwen2', " SIZES
+#define QWEN3 "'model_type': 'qwen3', " SIZES
+
+static void expect_windows(const char *text, gsize first, gsize second, gsize third, gsize fourth)
+{
+    GliArch arch;
+    expect_good(text, &arch);
+    assert_int_equal(arch.n_layers, 4);
+    assert_int_equal(arch.layers[0].window, first);
+    assert_int_equal(arch.layers[1].window, second);
+    assert_int_equal(arch.layers[2].window, third);
+    assert_int_equal(arch.layers[3].window, fourth);
+    gli_arch_clear(&arch);
+}
+
+/* Where null and absence differ, and which layers slide. */
+static void test_windows(void **state)
+{
+    (void)state;
+    expect_windows("{" MISTRAL "}", 4096, 4096, 4096, 4096);
+    expect_windows("{" MISTRAL ", 'sliding_window': null}", 0, 0, 0, 0);
+    expect_windows("{" MISTRAL ", 'sliding_window': 5}", 5, 5, 5, 5);
+    expect_windows("{" QWEN2 ", 'sliding_window': 131072, 'use_sliding_window': false, 'max_window_layers': 1}", 0, 0, 0, 0);
+    expect_windows("{" QWEN2 ", 'sliding_window': 9, 'use_sliding_window': true, 'max_window_layers': 3}", 0, 0, 0, 9);
+    expect_windows("{" QWEN2 ", 'sliding_window': 9, 'use_sliding_window': true, 'max_window_layers': 0}", 9, 9, 9, 9);
+    expect_windows("{" QWEN2 ", 'sliding_window': null, 'use_sliding_window': true, 'max_window_layers': 0}", 0, 0, 0, 0);
+    expect_windows("{" QWEN3 ", 'sliding_window': 9, 'use_sliding_window': true, 'max_window_layers': 0, 'layer_types': "
+                   "['sliding_attention', 'full_attention', 'full_attention', 'sliding_attention']}", 9, 0, 0, 9);
+    expect_windows("{'model_type': 'gemma2', 'num_hidden_layers': 4, 'sliding_window': 7}", 7, 0, 7, 0);
+    expect_windows("{'model_type': 'gemma2', 'num_hidden_layers': 4, 'sliding_window': 7, 'layer_types': "
+                   "['full_attention', 'full_attention', 'sliding_attention', 'sliding_attention']}", 0, 0, 7, 7);
+    expect_windows("{'model_type': 'gemma', 'num_hidden_layers': 4}", 0, 0, 0, 0);
+}
+
+static void test_llama_descendants(void **state)
+{
+    (void)state;
+    GliArch arch;
+    expect_good("{" MISTRAL "}", &arch);
+    assert_int_equal(arch.n_kv_heads, 8);
+    assert_int_equal(arch.bias[GLI_Q], GLI_BIAS_NONE);
+    gli_arch_clear(&arch);
+    expect_good("{" QWEN2 ", 'num_key_value_heads': 2, 'attention_bias': true}", &arch); /* a key the family does not have */
+    assert_true(arch.bias[GLI_Q] == GLI_BIAS_REQUIRED && arch.bias[GLI_K] == GLI_BIAS_REQUIRED && arch.bias[GLI_V] == GLI_BIAS_REQUIRED);
+    assert_true(arch.bias[GLI_ATTN_PROJ] == GLI_BIAS_NONE && arch.bias[GLI_GATE] == GLI_BIAS_NONE && !arch.name[GLI_Q_NORM] && !arch.tied);
+    gli_arch_clear(&arch);
+    expect_good("{" QWEN3 "}", &arch);
+    assert_int_equal(arch.head_size, 128);
+    assert_true(arch.name[GLI_Q_NORM] && arch.name[GLI_K_NORM] && arch.norm == GLI_NORM_RMS && arch.bias[GLI_Q] == GLI_BIAS_NONE);
+    assert_true(fabs(arch.layers[0].scale - 1 / sqrt(128)) < 1e-15);
+    gli_arch_clear(&arch);
+}
+
+static void test_gemma1_gemma2(void **state)
+{
+    (void)state;
+    static const struct { const char *keys; GliActivation activation; } forms[] = {
+        {"", GLI_ACT_GELU_TANH}, {", 'hidden_act': 'gelu'", GLI_ACT_GELU_TANH}, {", 'hidden_act': 'gelu', 'hidden_activation': null", GLI_ACT_GELU_TANH},
+        {", 'hidden_act': 'gelu', 'hidden_activation': 'silu'", GLI_ACT_SILU}, {", 'hidden_act': 'relu'", GLI_ACT_RELU},
+    };
+    GliArch arch;
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
+        g_autofree char *text = g_strdup_printf("{'model_type': 'gemma', 'num_key_value_heads': 1%s}", forms[i].keys);
+        expect_good(text, &arch);
+        assert_int_equal(arch.activation, forms[i].activation);
+        assert_true(arch.tied && arch.norm == GLI_NORM_RMS_PLUS_ONE && arch.embed_scale == sqrt(3072) && arch.head_size == 256);
+        gli_arch_clear(&arch);
+    }
+    expect_good("{'model_type': 'gemma2', 'query_pre_attn_scalar': 144}", &arch);
+    assert_true(arch.attn_softcap == 50 && arch.final_softcap == 30 && arch.n_layers == 26 && arch.tied);
+    assert_true(fabs(arch.layers[25].scale - 1.0 / 12) < 1e-15);
+    gli_arch_clear(&arch);
+    expect_good("{'model_type': 'gemma2', 'attn_logit_softcapping': null, 'final_logit_softcapping': 12.5}", &arch);
+    assert_true(arch.attn_softcap == 0 && arch.final_softcap == 12.5);
+    gli_arch_clear(&arch);
+}
+
 static void test_gpt2(void **state)
 {
     (void)state;
@@ -143,6 +222,18 @@ static void test_unsupported(void **state)
     expect_refused("{'model_type': 'gemma3_text', 'use_bidirectional_attention': true}", GLINT_ERROR_UNSUPPORTED, "use_bidirectional_attention");
     expect_refused("{'model_type': 'gemma3_text', 'attn_logit_softcapping': 50.0}", GLINT_ERROR_UNSUPPORTED, "attn_logit_softcapping");
     expect_refused("{'model_type': 'gemma3_text', 'num_hidden_layers': 1, 'layer_types': ['chunked_attention']}", GLINT_ERROR_UNSUPPORTED, "chunked_attention");
+    static const char *const others[] = {"qwen2_moe", "qwen3_moe", "mixtral", "ministral", "gemma3n_text", "recurrent_gemma"};
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *text = g_strdup_printf("{'model_type': '%s'}", others[i]), *words = g_strdup_printf("\"%s\" is not supported", others[i]);
+        expect_refused(text, GLINT_ERROR_UNSUPPORTED, words);
+    }
+    expect_refused("{" QWEN2 ", 'rope_scaling': {'type': 'yarn', 'factor': 4.0, 'original_max_position_embeddings': 32768}}", GLINT_ERROR_UNSUPPORTED, "\"yarn\"");
+    expect_refused("{" QWEN3 ", 'rope_parameters': {'rope_type': 'yarn', 'rope_theta': 1e6}}", GLINT_ERROR_UNSUPPORTED, "\"yarn\"");
+    expect_refused("{" MISTRAL ", 'rope_parameters': {'rope_type': 'yarn', 'rope_theta': 1e6}}", GLINT_ERROR_UNSUPPORTED, "\"yarn\"");
+    expect_refused("{" MISTRAL ", 'num_local_experts': 8}", GLINT_ERROR_UNSUPPORTED, "num_local_experts");
+    expect_refused("{" MISTRAL ", 'layer_types': ['full_attention', 'full_attention', 'full_attention', 'full_attention']}", GLINT_ERROR_UNSUPPORTED, "layer_types");
+    expect_refused("{" QWEN3 ", 'num_experts': 128}", GLINT_ERROR_UNSUPPORTED, "num_experts");
+    expect_refused("{'model_type': 'gemma2', 'use_bidirectional_attention': true}", GLINT_ERROR_UNSUPPORTED, "use_bidirectional_attention");
     expect_refused("{" GPT2 ", 'add_cross_attention': true}", GLINT_ERROR_UNSUPPORTED, "add_cross_attention");
 }
 
@@ -166,6 +257,13 @@ static void test_damaged(void **state)
     expect_refused("{" LLAMA ", 'rope_scaling': 8}", GLINT_ERROR_FORMAT, "rope_scaling");
     expect_refused("{'model_type': 'gemma3_text', 'num_hidden_layers': 200000000}", GLINT_ERROR_FORMAT, "no model has more than");
     expect_refused("{'model_type': 'gemma3_text', 'layer_types': ['full_attention']}", GLINT_ERROR_FORMAT, "list of 26");
+    expect_refused("{" QWEN2 ", 'layer_types': ['full_attention', 'full_attention', 'full_attention', 'sliding_attention']}", GLINT_ERROR_FORMAT,
+                   "layer_types[3] is \"sliding_attention\", but \"use_sliding_window\"");
+    expect_refused("{" QWEN3 ", 'use_sliding_window': true, 'sliding_window': 0}", GLINT_ERROR_FORMAT, "\"sliding_window\" should be a positive integer");
+    expect_refused("{" MISTRAL ", 'sliding_window': false}", GLINT_ERROR_FORMAT, "\"sliding_window\" should be a positive integer");
+    expect_refused("{'model_type': 'gemma2', 'attn_logit_softcapping': -1.0}", GLINT_ERROR_FORMAT, "soft-caps");
+    expect_refused("{'model_type': 'gemma2', 'query_pre_attn_scalar': 0}", GLINT_ERROR_FORMAT, "query_pre_attn_scalar");
+    expect_refused("{'model_type': 'gemma', 'num_hidden_layers': 200000000}", GLINT_ERROR_FORMAT, "no model has more than");
     expect_refused("{'model_type': 'gemma3_text', 'query_pre_attn_scalar': 0}", GLINT_ERROR_FORMAT, "query_pre_attn_scalar");
 }
 
@@ -187,7 +285,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_llama), cmocka_unit_test(test_rope_forms), cmocka_unit_test(test_gemma3), cmocka_unit_test(test_gpt2),
+        cmocka_unit_test(test_llama), cmocka_unit_test(test_rope_forms), cmocka_unit_test(test_gemma3), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_llama_descendants), cmocka_unit_test(test_gemma1_gemma2), cmocka_unit_test(test_gpt2),
         cmocka_unit_test(test_unsupported), cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
