@@ -69,7 +69,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
         ENTRY("dense", 0, G_OPTION_ARG_NONE, &a->solve.dense, "write covariance.npy and precision.npy beyond 4,096 neurons too (default: off)", NULL),
         END_OF_ENTRIES};
     const GOptionEntry out[] = {
-        ENTRY("out", 'o', G_OPTION_ARG_FILENAME, &a->common.out, "where results go; --output_dir is the same option", "PATH"),
+        ENTRY("out", 'o', G_OPTION_ARG_FILENAME, &a->common.out, "where results go (default: results for run, else none); --output_dir is the same option", "PATH"),
         {"output-dir", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &a->common.out, NULL, "PATH"},
         END_OF_ENTRIES};
     const GOptionEntry seed[] = {ENTRY("seed", 0, G_OPTION_ARG_INT64, &a->common.seed, "seed of every draw (default: 0)", "N"), END_OF_ENTRIES};

@@ -135,7 +135,7 @@ gboolean glint_has_pictures(const char *folder)
 
 /* ---- graph ---- */
 
-/* neurons.csv: row,neuron,mean,sd; ids are made by glint and hold no commas or quotes. */
+/* neurons.csv: row,neuron,column,mean,sd; ids are made by glint and hold no commas or quotes. */
 static gboolean read_neurons(const char *folder, gsize p, GPtrArray *neurons, double **mean, double **sd, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "neurons.csv", NULL);

@@ -25,12 +25,12 @@ gboolean glint_neuron_limit(const char *text, gsize *limit, GError **error);
 /* Solves `sample` and writes neurons.csv, precision.npz, certificate.json and, when p <= 4096 or `dense`, covariance.npy and
  * precision.npy into the existing `folder`. *converged tells whether the certificate meets the tolerance. */
 gboolean glint_job_solve(const GlintSample *sample, const GlintSolveArgs *args, int threads, const char *folder, gboolean *converged, GError **error);
-/* precision.npz + neurons.csv (+ covariance) -> edges.csv, modules.csv, graph.dot, graph.graphml, graph.json.
+/* precision.npz + neurons.csv (+ covariance) -> edges.csv, modules.csv, graph.dot, graph.graphml.
  * `covariance` may be NULL: covariance.npy is read if it is there. */
 gboolean glint_job_graph(const char *folder, const double *covariance, guint64 seed, GError **error);
 /* edges.csv + modules.csv + certificate.json -> precision.png, graph.png, graph.svg. */
 gboolean glint_job_draw(const char *folder, guint64 seed, GError **error);
-/* Several classes of one site -> compare/<site>/ at `out` (swapped in whole). Prints nothing; the caller reads the summary. */
+/* Several classes of one site -> compare/<site>/ at `out` (swapped in whole). `report` as below. */
 gboolean glint_job_compare(char *const *folders, char *const *classes, gsize n_classes, const char *site, const char *out, gboolean pictures, json_t *report, GError **error);
 
 /* What identifies a solve: equal keys mean equal results. Free with g_free. */

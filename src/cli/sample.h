@@ -4,7 +4,7 @@
 #include "collect/moments.h"
 
 typedef struct {
-    gsize p, n;          /* neurons; independent rows (0 = not known) */
+    gsize p, n;          /* neurons; rows of the activation matrix (0 = not known) */
     double *covariance;  /* p*p */
     double *mean, *sd;   /* p, or NULL when only a covariance is known */
     char **neurons;      /* p ids, NULL-terminated */

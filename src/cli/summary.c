@@ -102,7 +102,7 @@ static json_t *clearest_result(json_t *results)
 void glint_print_summary(json_t *report, const char *folder, gboolean pictures)
 {
     json_t *results = json_object_get(report, "results"), *comparisons = json_object_get(report, "compare");
-    printf("An edge joins two neurons that are dependent given all others; a module is a group with more edges inside than out.\n");
+    printf("An edge joins two neurons that are dependent given all others; a module is a group joined more densely within than chance would have it.\n");
     print_results(results);
     print_comparisons(comparisons);
     json_t *best = clearest_result(results), *different = most_different(comparisons);
