@@ -71,7 +71,7 @@ static void test_gpt2_bf16(void **state) { (void)state; check_model("gpt2_bf16",
 static void test_gpt_neox_f32(void **state) { (void)state; check_model("gpt_neox_f32", 8); }
 
 static void test_mistral_v4_f32(void **state) { (void)state; check_model("mistral_v4_f32", 19); }
-static void test_qwen2_bf16(void **state) { (void)state; check_model("qwen2_bf16", 19); }
+static void test_qwen2_v4_bf16(void **state) { (void)state; check_model("qwen2_v4_bf16", 19); }
 static void test_qwen3_v4_f32(void **state) { (void)state; check_model("qwen3_v4_f32", 19); }
 static void test_gemma_v4_f32(void **state) { (void)state; check_model("gemma_v4_f32", 19); }
 static void test_gemma2_bf16(void **state) { (void)state; check_model("gemma2_bf16", 19); }
@@ -105,7 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gemma3_bf16), cmocka_unit_test(test_gemma3_v4_f32), cmocka_unit_test(test_llama_sharded_f32),
         cmocka_unit_test(test_llama_tied_f16), cmocka_unit_test(test_gpt2_f32), cmocka_unit_test(test_gpt2_bf16), cmocka_unit_test(test_gpt_neox_f32),
-        cmocka_unit_test(test_mistral_v4_f32), cmocka_unit_test(test_qwen2_bf16), cmocka_unit_test(test_qwen3_v4_f32),
+        cmocka_unit_test(test_mistral_v4_f32), cmocka_unit_test(test_qwen2_v4_bf16), cmocka_unit_test(test_qwen3_v4_f32),
         cmocka_unit_test(test_gemma_v4_f32), cmocka_unit_test(test_gemma2_bf16), cmocka_unit_test(test_info),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static void test_models(void **state)
     check("gpt2_bf16", 63);
     check("gpt_neox_f32", 64);
     check("mistral_v4_f32", 128);
-    check("qwen2_bf16", 128);
+    check("qwen2_v4_bf16", 128);
     check("qwen3_v4_f32", 90);
     check("gemma_v4_f32", 90);
     check("gemma2_bf16", 128);

@@ -79,10 +79,10 @@ MODELS = {
                          v4=dict(rotary_pct=0.5, rotary_emb_base=10000)),
     "mistral_v4_f32": dict(config=transformers.MistralConfig(**SMALL, sliding_window=7), dtype=torch.float32, layers=[0, 2], tokens=30,
                            v4=dict(rope_theta=10000.0)),
-    "qwen2_bf16": dict(
+    "qwen2_v4_bf16": dict(
         config=transformers.Qwen2Config(**{key: value for key, value in SMALL.items() if key != "head_dim"}, use_sliding_window=True, sliding_window=9, max_window_layers=1,
                                         tie_word_embeddings=True, rope_theta=1e6),
-        dtype=torch.bfloat16, layers=[0, 2], tokens=30),
+        dtype=torch.bfloat16, layers=[0, 2], tokens=30, v4=dict(rope_theta=1e6)), # max_window_layers alone says which layers slide
     "qwen3_v4_f32": dict(config=transformers.Qwen3Config(**SMALL, rope_theta=1e6), dtype=torch.float32, layers=[0, 2], tokens=30,
                          v4=dict(rope_theta=1e6)),
     "gemma_v4_f32": dict( # "gelu" in old configs means the tanh form that the model computes
