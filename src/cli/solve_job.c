@@ -195,6 +195,24 @@ static ggm_problem problem_of(const GlintSample *sample, const GlintSolveArgs *a
  * at the same matrix its gap is up to 80 times larger (measured). The solver therefore aims this much lower than it is asked to. */
 static double solver_tolerance(double tolerance) { return MIN(tolerance, MAX(tolerance * 0.01, 1e-13)); }
 
+/* "positive blocks.3.mlp.hook_post" */
+static char *subject_of(const GlintSample *sample)
+{
+    return sample->class_name ? g_strconcat(sample->class_name, " ", sample->site ? sample->site : "", NULL) : g_strdup("the matrix");
+}
+
+/* The search for lambda ends at the nearest degree it met, which may be far off: more is asked than there are neurons, or than the
+ * smallest lambda of the path gives. */
+static void warn_degree(const GlintSample *sample, const SolveNumbers *numbers, const ggm_info *info)
+{
+    double degree = (double)(info->nonzeros - sample->p) / (double)sample->p;
+    if (!isnan(numbers->lambda) || fabs(degree - numbers->degree) <= 0.1 * numbers->degree)
+        return;
+    g_autofree char *subject = subject_of(sample);
+    glint_warn("%s: no lambda gives an average degree of %g; the nearest that was found is %.3g, at lambda %.4g (choose another --degree, or --alpha)", subject,
+               numbers->degree, degree, info->lambda);
+}
+
 static gboolean run_solver(const GlintSample *sample, const GlintSolveArgs *args, SolveNumbers *numbers, int threads, ggm_result *result, GError **error)
 {
     ggm_problem problem = problem_of(sample, args, isnan(numbers->lambda) ? 0 : numbers->lambda);
@@ -212,10 +230,10 @@ static gboolean run_solver(const GlintSample *sample, const GlintSolveArgs *args
     settings.progress = show_progress;
     settings.user_data = &progress;
     ggm_status status = isnan(numbers->lambda) ? ggm_solve_degree(&problem, &settings, numbers->degree, result) : ggm_solve(&problem, &settings, result);
-    const char *what = sample->class_name ? sample->class_name : "the matrix", *where = sample->site ? sample->site : "";
-    if (status != GGM_OK)
-        return glint_fail(error, GLINT_ERROR_DATA, "%s %s: the graphical lasso has no answer: %s", what, where, ggm_status_text(status));
-    return TRUE;
+    if (status == GGM_OK)
+        return TRUE;
+    g_autofree char *subject = subject_of(sample);
+    return glint_fail(error, GLINT_ERROR_DATA, "%s: the graphical lasso has no answer: %s", subject, ggm_status_text(status));
 }
 
 /* Replaces the solver's account of its answer by one that trusts nothing of the solver. Without memory for that (three dense
@@ -241,6 +259,7 @@ gboolean glint_job_solve(const GlintSample *sample, const GlintSolveArgs *args, 
     ggm_result result = {0};
     if (!run_solver(sample, args, &numbers, threads, &result, error))
         return FALSE;
+    warn_degree(sample, &numbers, &result.info);
     const char *basis = certify(sample, args, threads, &result);
     *converged = result.info.outcome == GGM_CONVERGED && result.info.relative_duality_gap <= numbers.tolerance;
     g_autofree char *npz = g_build_filename(folder, "precision.npz", NULL);

@@ -55,6 +55,9 @@ expect 0 $GLINT solve --activations x.npy --alpha 0.15 --out x
 $PYTHON -c 'import numpy as np; a,b=np.load("a/precision.npy"),np.load("x/precision.npy"); assert np.abs(a-b).max() <= 1e-6*np.abs(a).max(); assert np.allclose(np.load("x/covariance.npy"), np.cov(np.load("x.npy").T), rtol=1e-10)' || fail "--activations differs from --cov"
 expect 0 $GLINT solve --activations x32.npy --degree 3 --out x32 --threads 1
 [ "$(json x32/certificate.json 'abs(d["average_degree"] - 3) < 0.6, d["threads"]')" = '(True, 1)' ] || fail "--degree 3"
+! grep -q 'average degree' err.txt || fail "a warning about a degree that was met"
+expect 0 $GLINT solve --activations x32.npy --degree 60 --out x60
+says err.txt 'no lambda gives an average degree of 60'
 expect 0 $GLINT solve --cov s.npy --alpha 0.15 --penalize-diagonal --out d
 [ "$(json d/certificate.json 'd["penalize_diagonal"]')" = True ] || fail "--penalize-diagonal"
 expect 0 $GLINT solve --activations dead.npy --alpha 0.2 --out dead
