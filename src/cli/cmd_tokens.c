@@ -40,6 +40,21 @@ static void print_json(const GlintTokenizer *tokenizer, const GArray *ids)
     putchar('\n');
 }
 
+/* One line per token, also for tokens that hold line breaks or tabs. */
+static void print_line(guint32 id, const char *token)
+{
+    printf("%u\t", id);
+    for (; *token; token++)
+        switch (*token) {
+        case '\n': fputs("\\n", stdout); break;
+        case '\r': fputs("\\r", stdout); break;
+        case '\t': fputs("\\t", stdout); break;
+        case '\\': fputs("\\\\", stdout); break;
+        default: putchar(*token);
+        }
+    putchar('\n');
+}
+
 static int run(int argc, char **argv, GError **error)
 {
     g_auto(GlintArgs) args;
@@ -51,7 +66,9 @@ static int run(int argc, char **argv, GError **error)
         {"text", 0, 0, G_OPTION_ARG_FILENAME, &text, "the text (default: standard input, byte for byte)", "TEXT"},
         {"no-special", 0, 0, G_OPTION_ARG_NONE, &no_special, "leave out the tokens that the model wants around a text, such as BOS (default: off)", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_JSON, extra, NULL, "Prints the token ids of a text, one `id<TAB>token` a line.",
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_JSON, extra, NULL,
+                          "Prints the token ids of a text, one `id<TAB>token` a line; line breaks, tabs and backslashes in a token\n"
+                          "are written \\n, \\r, \\t and \\\\.",
                           "glint tokens --model data/demo/model --text 'A fine film.' --json", &argc, &argv, error))
         return 0;
     if (!tokenizer_path == !args.model.model)
@@ -68,7 +85,7 @@ static int run(int argc, char **argv, GError **error)
         print_json(tokenizer, ids);
     else
         for (guint k = 0; k < ids->len; k++)
-            printf("%u\t%s\n", g_array_index(ids, guint32, k), glint_tokenizer_token(tokenizer, g_array_index(ids, guint32, k)));
+            print_line(g_array_index(ids, guint32, k), glint_tokenizer_token(tokenizer, g_array_index(ids, guint32, k)));
     return GLINT_EXIT_OK;
 }
 

@@ -114,6 +114,14 @@ GlintSample *glint_sample_from_covariance(const char *path, GError **error)
             return NULL;
         }
     }
+    for (gsize i = 0; i < width; i++)
+        for (gsize j = i + 1; j < width; j++) { /* libggm's own bound, which names no entry */
+            double upper = s[i * width + j], lower = s[j * width + i], scale = sqrt(variance[i]) * sqrt(variance[j]);
+            if (scale > 0 && fabs(upper - lower) > 1e-6 * scale) {
+                glint_fail(error, GLINT_ERROR_DATA, "%s: entry [%zu, %zu] is %g but [%zu, %zu] is %g; a covariance is symmetric", path, i, j, upper, j, i, lower);
+                return NULL;
+            }
+        }
     GlintSample *self = sample_of_varying(variance, width, path, error);
     if (!self)
         return NULL;

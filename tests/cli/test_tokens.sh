@@ -18,6 +18,9 @@ expect 0 "$GLINT" tokens --model "$DEMO_MODEL" --text 'A fine film.' --json --no
 [ "$(json out.txt 'd["ids"]')" = "$(json with.json 'd["ids"][1:]')" ] || fail "--no-special must only drop <bos>"
 expect 0 env LC_ALL=C "$GLINT" tokens --model "$DEMO_MODEL" --text 'Äpfel 🍎' --json
 [ "$(json out.txt 'len(d["ids"]) > 3')" = True ] || fail "UTF-8 text in the C locale"
+printf 'a\n\\' >lines.txt
+[ "$("$GLINT" tokens --model "$DEMO_MODEL" --no-special <lines.txt | cut -f 2 | tail -n 2)" = '\n
+\\' ] || fail "line breaks and backslashes must be escaped, one token a line"
 expect 2 "$GLINT" tokens --text x; one_error
 expect 1 "$GLINT" tokens --tokenizer "$WORK" --text x; one_error
 printf '{' >broken.json
