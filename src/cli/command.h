@@ -1,4 +1,4 @@
-/* Commands of the program. One file per command (cmd_<name>.c) ends in a GlintCommand; command_list.h registers it. */
+/* Commands of the program. One file per command (cmd_<name>.c) ends in a GlintCommand, listed below. */
 #pragma once
 #include <glib.h>
 #include <jansson.h>

@@ -43,26 +43,30 @@ for file in precision.npz edges.csv modules.csv graph.dot graph.graphml precisio
 done
 cmp -s whole/compare/$SITE/edges.csv parts/compare/$SITE/edges.csv || fail "the parts give another comparison"
 
-# killed at any moment and continued: the same moments, bit for bit, at another number of threads too
-$RUN --batch_size 2 --threads 1 --skip_viz --output_dir killed >/dev/null 2>&1 &
-sleep 0.7
-kill -KILL $! 2>/dev/null
-wait 2>/dev/null
-expect 0 $RUN --batch_size 2 --threads 1 --skip_viz --output_dir killed
-expect 0 $RUN --batch_size 2 --threads 1 --skip_viz --output_dir undisturbed
-for class in positive negative; do
-    cmp -s killed/moments/$class/$SITE.safetensors undisturbed/moments/$class/$SITE.safetensors || fail "killed and resumed differs from undisturbed"
-done
-[ ! -e killed/positive/$SITE/graph.png ] || fail "--skip_viz drew"
-
-# SIGINT keeps what was collected and says so with 130 (unless the run was faster)
-$RUN --batch_size 1 --threads 1 --skip_viz --output_dir stopped >/dev/null 2>err.txt &
-sleep 0.7
-kill -INT $! 2>/dev/null
-wait $!
-code=$?
+# stopped between batches and continued at another number of threads: the same moments, bit for bit. SIGKILL comes before the first
+# checkpoint here (later ones: tests/collect); SIGINT makes one, and says so with 130 unless the run was faster.
+# stop SIGNAL FOLDER: a run that gets the signal as soon as its first batch may be under way; its exit code in $code.
+stop() {
+    $RUN --batch_size 1 --threads 1 --skip_viz --output_dir $2 >/dev/null 2>err.txt &
+    local pid=$! tries=0
+    until [ -e $2/moments/settings.json ] || [ $((tries++)) -gt 500 ]; do sleep 0.02; done
+    kill -$1 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    code=$?
+}
+expect 0 $RUN --batch_size 1 --skip_viz --output_dir undisturbed
+stop KILL killed
+[ $code -eq 137 ] || [ $code -eq 0 ] || { cat err.txt; fail "SIGKILL gave exit code $code"; }
+stop INT stopped
 [ $code -eq 130 ] || [ $code -eq 0 ] || { cat err.txt; fail "SIGINT gave exit code $code"; }
-expect 0 $RUN --batch_size 1 --threads 1 --skip_viz --output_dir stopped
+for folder in killed stopped; do
+    expect 0 $RUN --batch_size 1 --threads 2 --skip_viz --output_dir $folder
+    for class in positive negative; do
+        cmp -s $folder/moments/$class/$SITE.safetensors undisturbed/moments/$class/$SITE.safetensors || fail "$folder and resumed differs from undisturbed"
+    done
+done
+[ $code -eq 0 ] || [ "$(json stopped/run.json 'd["collect"]["resumed"]')" = True ] || fail "the work before SIGINT was thrown away"
+[ ! -e killed/positive/$SITE/graph.png ] || fail "--skip_viz drew"
 
 # position 0 of a causal model is the same for every text
 expect 1 $RUN --pool first --output_dir first

@@ -4,7 +4,7 @@
 Runs `glint trace` in float32 on a few texts and compares token count, logits and every layer's neurons with what
 transformers computes from the same folder in float32. Exits 1 when a relative 2-norm error exceeds --tolerance.
 
-    check_model.py --glint build/glint [--model data/demo/model] [--text TEXT ...]
+    check_model.py --glint build/release/glint [--model data/demo/model] [--text TEXT ...]
 """
 import argparse
 import os
