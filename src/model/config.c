@@ -74,7 +74,7 @@ gsize gli_config_size(const GliConfig *self, const char *key, gsize fallback, GE
         return 1;
     }
     if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > LARGEST_COUNT) {
-        wrong(self, key, "a positive integer", error);
+        wrong(self, key, "a positive integer up to 2^28", error);
         return 1;
     }
     return (gsize)json_integer_value(value);
@@ -169,7 +169,9 @@ gboolean gli_config_rope(const GliConfig *self, const char *layer_type, const ch
     GError *problem = NULL;
     *rope = (GliRope){.kind = GLI_ROPE_PLAIN};
     const json_t *parameters = value_of(self, "rope_parameters"), *part = layer_type ? json_object_get(parameters, layer_type) : NULL;
-    if (json_is_object(part))
+    if (part && !json_is_object(part))
+        wrong(self, "rope_parameters", "an object with an object for each kind of layer", &problem);
+    else if (part)
         parameters = part;
     double partial = gli_config_real(self, "partial_rotary_factor", gli_config_real(self, "rotary_pct" /* GPT-NeoX */, 1, &problem), &problem);
     if (parameters && !json_is_object(parameters))

@@ -243,6 +243,7 @@ static void test_damaged(void **state)
     expect_refused("[]", GLINT_ERROR_FORMAT, "expected a JSON object");
     expect_refused("{'hidden_size': 64}", GLINT_ERROR_FORMAT, "model_type");
     expect_refused("{'model_type': 'llama', 'hidden_size': 64}", GLINT_ERROR_FORMAT, "\"num_hidden_layers\" is missing");
+    expect_refused("{'model_type': 'gemma3_text', 'rope_parameters': {'full_attention': 5}}", GLINT_ERROR_FORMAT, "an object for each kind of layer");
     expect_refused("{" GPT2 ", 'n_inner': 0}", GLINT_ERROR_FORMAT, "\"n_inner\" should be a positive integer");
     expect_refused("{" GPT2 ", 'n_inner': -3}", GLINT_ERROR_FORMAT, "\"n_inner\" should be a positive integer");
     expect_refused("{" GPT2 ", 'n_inner': 4000000000}", GLINT_ERROR_FORMAT, "\"n_inner\" should be a positive integer");
