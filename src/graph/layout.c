@@ -251,7 +251,7 @@ static Part *with_hubs(const Drawing *drawing, const Part *part)
 
 static gboolean run_forces(Part *part, igraph_t *graph, igraph_matrix_t *places, GError **error)
 {
-    igraph_vector_t pull;
+    igraph_vector_t pull = {0}; /* a view, set below; gcc -O0 cannot see that */
     igraph_vector_view(&pull, part->pull, (igraph_integer_t)part->n_edges);
     for (gsize v = 0; v < part->n; v++) {
         MATRIX(*places, v, 0) = part->xy[2 * v];
