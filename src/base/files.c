@@ -20,7 +20,7 @@
 
 #define TEMPORARY ".glint-" /* start of temporary names */
 #define MARKER ".glint" /* in every folder that glint made */
-enum { NAME_TRIES = 100, MAX_EXTENSION = 16, STREAM_BUFFER_BYTES = 1 << 18, STALE_SECONDS = 3600 };
+enum { NAME_TRIES = 100, STREAM_BUFFER_BYTES = 1 << 18, STALE_SECONDS = 3600 };
 
 /* ---- names ---------------------------------------------------------------------------------------------------------- */
 
@@ -45,22 +45,15 @@ static char *resolve_link(const char *path)
     return g_strdup(path);
 }
 
-static const char *extension_of(const char *base)
-{
-    const char *dot = strrchr(base, '.');
-    return dot != NULL && dot != base && strlen(dot) <= MAX_EXTENSION ? dot : "";
-}
-
 static char *temporary_beside(const char *path)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     g_autofree char *folder = g_path_get_dirname(path);
-    g_autofree char *base = g_path_get_basename(path);
     char random[9];
     for (int i = 0; i < 8; i++)
         random[i] = letters[g_random_int_range(0, (gint32)sizeof letters - 1)];
     random[8] = '\0';
-    g_autofree char *name = g_strconcat(TEMPORARY, random, extension_of(base), NULL);
+    g_autofree char *name = g_strconcat(TEMPORARY, random, NULL);
     return strcmp(folder, ".") == 0 ? g_steal_pointer(&name) : g_build_filename(folder, name, NULL);
 }
 
@@ -92,8 +85,8 @@ static void hold(int fd)
     (void)ignored;
 }
 
-/* Removes what killed runs left beside `path`: temporary names that nobody holds and nobody has touched for an hour (names from
- * glint_temp_name are not held, but live for seconds). */
+/* Removes what killed runs left beside `path`: temporary names that nobody holds and nobody has touched for an hour (a file
+ * system without locks lets nobody hold anything). */
 static void remove_stale(const char *path)
 {
     g_autofree char *folder = g_path_get_dirname(path);
@@ -246,39 +239,6 @@ void glint_file_free(GlintFile *self)
     g_free(self->temp_name);
     g_free(self->path);
     g_free(self);
-}
-
-char *glint_temp_name(const char *path, GError **error)
-{
-    if (is_special(path))
-        return g_strdup(path);
-    g_autofree char *real = resolve_link(path);
-    int fd = -1;
-    char *name = make_parents(real, error) ? create_beside(real, &fd, error) : NULL;
-    if (name != NULL)
-        close(fd);
-    return name;
-}
-
-gboolean glint_temp_commit(char *temp_name, const char *path, GError **error)
-{
-    g_autofree char *name = temp_name;
-    if (strcmp(name, path) == 0)
-        return TRUE;
-    g_autofree char *real = resolve_link(path);
-    if (!sync_path(name, 0)) {
-        glint_fail_errno(error, errno, "cannot write '%s'", path);
-        unlink(name);
-        return FALSE;
-    }
-    return rename_over(name, real, error);
-}
-
-void glint_temp_discard(char *temp_name, const char *path)
-{
-    if (temp_name != NULL && strcmp(temp_name, path) != 0)
-        unlink(temp_name);
-    g_free(temp_name);
 }
 
 /* ---- folders -------------------------------------------------------------------------------------------------------- */

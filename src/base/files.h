@@ -14,13 +14,6 @@ gboolean glint_file_commit(GlintFile *self, GError **error); /* checks write err
 void glint_file_free(GlintFile *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintFile, glint_file_free)
 
-/* Runs `path` through a temporary name for libraries that insist on writing files themselves:
- * glint_temp_name() gives the name to write to, glint_temp_commit() syncs and renames it; when writing fails, glint_temp_discard() removes it.
- * Both free the name. The name keeps the extension of `path`. */
-char *glint_temp_name(const char *path, GError **error);
-gboolean glint_temp_commit(char *temp_name, const char *path, GError **error);
-void glint_temp_discard(char *temp_name, const char *path);
-
 /* A folder under construction: fill glint_folder_path(), then commit swaps it into place. An older folder of that name
  * is replaced and everything in it deleted, but only when it is empty or glint made it (commit leaves a file ".glint" in each
  * folder to tell): new and commit refuse anything else, so that `--out .` cannot cost anybody his files. */

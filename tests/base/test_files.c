@@ -98,12 +98,6 @@ static void test_device_is_written_in_place(void **state)
     struct stat info;
     assert_int_equal(stat("/dev/null", &info), 0);
     assert_true(S_ISCHR(info.st_mode));
-    GError *error = NULL;
-    char *name = glint_temp_name("/dev/null", &error);
-    assert_string_equal(name, "/dev/null");
-    assert_true(glint_temp_commit(name, "/dev/null", &error));
-    glint_temp_discard(g_strdup("/dev/null"), "/dev/null");
-    assert_int_equal(stat("/dev/null", &info), 0);
 }
 
 static void test_no_space(void **state)
@@ -168,8 +162,6 @@ static void test_unusable_places(void **state)
     expect_error(&error, GLINT_ERROR_IO, "file, not a folder");
     assert_null(glint_file_new(deep, &error));
     expect_error(&error, GLINT_ERROR_IO, "file, not a folder");
-    assert_null(glint_temp_name(below, &error));
-    expect_error(&error, GLINT_ERROR_IO, "file, not a folder");
     assert_null(glint_folder_new(below, &error));
     expect_error(&error, GLINT_ERROR_IO, "file, not a folder");
     assert_null(glint_file_new(*state, &error));
@@ -179,27 +171,6 @@ static void test_unusable_places(void **state)
     assert_null(glint_folder_new("/proc/glint", &error));
     expect_error(&error, GLINT_ERROR_IO, "'/proc/glint'");
     assert_int_equal(count_files(*state), 1);
-}
-
-static void test_temp_names(void **state)
-{
-    GError *error = NULL;
-    g_autofree char *path = inside(state, "new/picture.png");
-    char *name = glint_temp_name(path, &error);
-    expect_ok(name != NULL, error);
-    assert_true(g_str_has_suffix(name, ".png")); /* libraries guess formats from it */
-    put_file(name, "png", 3);
-    assert_true(glint_temp_commit(name, path, &error));
-    expect_text(path, "png");
-    name = glint_temp_name(path, &error);
-    glint_temp_discard(name, path);
-    glint_temp_discard(NULL, path);
-    expect_text(path, "png");
-    name = glint_temp_name(path, &error);
-    assert_int_equal(g_unlink(name), 0); /* a library that failed and tidied up */
-    assert_false(glint_temp_commit(name, path, &error));
-    expect_error(&error, GLINT_ERROR_IO, "picture.png");
-    expect_text(path, "png");
 }
 
 static void test_long_name(void **state)
@@ -410,7 +381,6 @@ int main(void)
         scratch_test(test_no_space),
         scratch_test(test_size_limit_leaves_old_file),
         scratch_test(test_unusable_places),
-        scratch_test(test_temp_names),
         scratch_test(test_long_name),
         scratch_test(test_folder_commit_and_replace),
         scratch_test(test_abandoned_folder),
