@@ -34,6 +34,7 @@ asan: deps
 # Each fuzz target for a minute (FUZZ_SECONDS), starting from its corpus.
 FUZZ_SECONDS ?= 60
 fuzz: deps
+	@command -v clang >/dev/null || { echo 'glint: make fuzz needs clang: apt-get install clang libclang-rt-14-dev libomp-dev' >&2; exit 1; }
 	@CC=clang $(CMAKE) -G Ninja -S . -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGLINT_FUZZ=ON -DBUILD_TESTING=OFF
 	@$(CMAKE) --build build/fuzz -j $(JOBS)
 	@tools/run-fuzz build/fuzz $(FUZZ_SECONDS)
