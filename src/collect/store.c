@@ -279,7 +279,7 @@ GlintMoments *glint_collect_load(const char *folder, const char *class_name, con
         if (strcmp(g_ptr_array_index(classes, c), class_name) == 0)
             return load_one(folder, class_name, site, metadata, error);
     if (strcmp(class_name, "all") != 0 || classes->len == 0) {
-        glint_fail(error, GLINT_ERROR_DATA, "%s: no class \"%s\" in it; glint info lists what there is", folder, class_name);
+        glint_fail(error, GLINT_ERROR_DATA, "%s: no class \"%s\" in it; moments/settings.json there lists the classes", folder, class_name);
         return NULL;
     }
     g_autoptr(GlintMoments) all = load_one(folder, g_ptr_array_index(classes, 0), site, metadata, error);
