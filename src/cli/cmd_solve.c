@@ -50,6 +50,8 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if ((covariance != NULL) + (activations != NULL) + (argc == 2) != 1 || argc > 2)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one of --cov FILE, --activations FILE, or a folder of glint collect; see %s --help", g_get_prgname());
+    if (argc == 2 && (args.common.out || args.common.json))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--out and --json belong to --cov and --activations; a results folder is solved in place, leave them out");
     if (argc == 1)
         return solve_matrix(&args, covariance, activations, error);
     gboolean all_converged = TRUE;

@@ -245,8 +245,11 @@ static gboolean compare_site(const char *root, GPtrArray *classes, const char *s
     if (folders->len < 2)
         return TRUE;
     g_autofree char *path = out ? g_build_filename(out, site, NULL) : g_build_filename(root, "compare", site, NULL);
-    return glint_check_interrupt(error) &&
-           glint_job_compare((char *const *)folders->pdata, (char *const *)names->pdata, folders->len, site, path, pictures, report, error);
+    if (!glint_check_interrupt(error) ||
+        !glint_job_compare((char *const *)folders->pdata, (char *const *)names->pdata, folders->len, site, path, pictures, report, error))
+        return FALSE;
+    glint_say("%s: comparison written", path);
+    return TRUE;
 }
 
 gboolean glint_job_compare_collected(const char *root, const char *out, gboolean pictures, json_t *report, GError **error)

@@ -33,6 +33,8 @@ one_error; says err.txt 'pool'
 
 # the parts give what the whole gives
 expect 0 $GLINT collect --model $DEMO_MODEL --dataset $DEMO_DATA $FEW --batch_size 8 --out parts
+expect 2 $GLINT solve parts --alpha 0.35 --out elsewhere
+one_error; says err.txt 'in place'
 expect 0 $GLINT solve parts --alpha 0.35 --quiet
 expect 0 $GLINT graph parts
 expect 0 $GLINT draw parts
