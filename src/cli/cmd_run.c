@@ -12,10 +12,10 @@
 
 static json_t *describe_settings(const GlintArgs *a)
 {
-    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:i, s:i, s:s?, s:s?, s:s?, s:s?, s:b, s:b, s:I, s:i, s:b}", "model", a->model.model, "dataset",
+    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:i, s:i, s:s?, s:s?, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:b}", "model", a->model.model, "dataset",
                      a->data.dataset, "dtype", a->model.dtype, "site", a->collect.site, "layers", a->collect.layers, "pool", a->collect.pool,
                      "max_tokens", a->collect.max_tokens, "max_samples", a->data.max_samples, "batch_size", a->collect.batch_size, "alpha", a->solve.alpha, "degree", a->solve.degree,
-                     "tol", a->solve.tolerance, "neurons", a->solve.neurons, "penalize_diagonal", a->solve.penalize_diagonal, "no_scale", a->solve.no_scale,
+                     "tol", a->solve.tolerance, "neurons", a->solve.neurons, "penalize_diagonal", a->solve.penalize_diagonal, "no_scale", a->solve.no_scale, "with_all", a->solve.with_all,
                      "seed", (json_int_t)a->common.seed, "threads", a->model.threads, "skip_viz", a->skip_viz);
 }
 

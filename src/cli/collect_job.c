@@ -129,6 +129,6 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
         glint_say("activations: moments in %s are those of the same settings, nothing to run", folder);
     else
         glint_say("activations: %zu texts, %zu tokens in %.1f s (%.0f tokens/s)%s", stats.n_texts, stats.n_tokens, stats.seconds,
-                  stats.seconds > 0 ? (double)stats.n_tokens_run / stats.seconds : 0, stats.resumed ? ", resumed" : "");
+                  stats.seconds > 0 ? (double)stats.n_tokens_run / stats.seconds : 0, stats.resumed ? ", resumed: time and rate are of what was left" : "");
     return TRUE;
 }

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ALL_CLASSES "all"
+
 /* ---- which sites there are ---- */
 
 static gint by_kind_and_layer(gconstpointer a, gconstpointer b)
@@ -175,6 +177,18 @@ static gboolean solve_class(const SolveAll *all, GlintMoments *moments, const Gl
     return result != NULL;
 }
 
+/* --with-all: the classes together, as one more class named "all" (a name that no class of several can have). */
+static gboolean solve_all_together(const SolveAll *all, const GlintColumns *columns, const GlintSite *site, GPtrArray *keys, const char *chosen, GError **error)
+{
+    g_autoptr(GlintMoments) moments = glint_collect_load(all->root, ALL_CLASSES, site, NULL, error);
+    if (!moments)
+        return FALSE;
+    g_autoptr(GString) key = g_string_new(chosen);
+    for (guint c = 0; c < keys->len; c++)
+        g_string_append(key, g_ptr_array_index(keys, c));
+    return solve_class(all, moments, columns, site, ALL_CLASSES, key->str, error);
+}
+
 static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **error)
 {
     gsize n_classes = all->classes->len;
@@ -208,7 +222,7 @@ static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **
         if (!solve_class(all, g_ptr_array_index(moments, c), columns, site, g_ptr_array_index(all->classes, c), key, error))
             return FALSE;
     }
-    return TRUE;
+    return !all->args->solve.with_all || n_classes < 2 || solve_all_together(all, columns, site, keys, chosen, error);
 }
 
 gboolean glint_job_solve_collected(const char *root, const GlintArgs *args, GlintJob last, gboolean *all_converged, json_t *report, GError **error)
@@ -237,7 +251,7 @@ static gboolean compare_site(const char *root, GPtrArray *classes, const char *s
     g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func(g_free), names = g_ptr_array_new();
     for (guint c = 0; c < classes->len; c++) {
         const GlintResult *result = g_ptr_array_index(classes, c);
-        if (strcmp(result->site, site) == 0) {
+        if (strcmp(result->site, site) == 0 && strcmp(result->class_name, ALL_CLASSES) != 0) {
             g_ptr_array_add(folders, g_strdup(result->path));
             g_ptr_array_add(names, result->class_name);
         }

@@ -66,6 +66,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
         ENTRY("tol", 0, G_OPTION_ARG_FILENAME, &a->solve.tolerance, "relative duality gap to reach (default: 1e-7)", "T"),
         ENTRY("max-iterations", 0, G_OPTION_ARG_INT, &a->solve.max_iterations, "sweeps of the solver (default: 0 = the solver's own)", "N"),
         ENTRY("neurons", 0, G_OPTION_ARG_FILENAME, &a->solve.neurons, "N of largest variance, or all (default: all)", "N|all"),
+        ENTRY("with-all", 0, G_OPTION_ARG_NONE, &a->solve.with_all, "also solve all classes together, as class 'all' (default: off)", NULL),
         ENTRY("dense", 0, G_OPTION_ARG_NONE, &a->solve.dense, "write covariance.npy and precision.npy beyond 4,096 neurons too (default: off)", NULL),
         END_OF_ENTRIES};
     const GOptionEntry out[] = {

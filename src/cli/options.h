@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     char *alpha, *degree, *tolerance, *neurons;
     int max_iterations;
-    gboolean penalize_diagonal, dense, no_scale;
+    gboolean penalize_diagonal, dense, no_scale, with_all;
 } GlintSolveArgs;
 
 typedef struct {

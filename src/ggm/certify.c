@@ -1,6 +1,6 @@
 /* ggm_certify: what a precision matrix is worth, from the problem and the matrix alone, by the plain formulas of ggm.h: Cholesky of T, its
- * inverse, and Cholesky of the inverse moved into the dual's bounds. It shares with the solver only the screening and the dense
- * operations, none of its iterates.
+ * inverse, and Cholesky of the inverse moved into the dual's bounds. It shares with the solver the screening, the dense
+ * operations and the evaluation of f and logdet, but none of its iterates.
  *
  * It works by components of {T_ij != 0 or |S_ij| > L_ij}: between those T and its inverse are 0, which is within the bounds. */
 #include "ggm/internal.h"

@@ -31,6 +31,11 @@ expect 0 $RUN --batch_size 8 --degree 4 --output_dir results
 expect 1 $RUN --batch_size 8 --alpha 0.35 --pool last --output_dir results
 one_error; says err.txt 'pool'
 
+# all classes together, on request: no part of the comparison
+expect 0 $RUN --batch_size 8 --degree 4 --with-all --skip-viz --output_dir results
+[ "$(json results/all/$SITE/certificate.json 'd["class"], d["n"], d["outcome"]')" = "('all', 240, 'converged')" ] || fail "--with-all"
+[ "$(json results/run.json 'len(d["results"]), [sorted(c["classes"]) for c in d["compare"]]')" = "(6, [['negative', 'positive'], ['negative', 'positive']])" ] || fail "--with-all in the comparison"
+
 # the parts give what the whole gives
 expect 0 $GLINT collect --model $DEMO_MODEL --dataset $DEMO_DATA $FEW --batch_size 8 --out parts
 expect 2 $GLINT solve parts --alpha 0.35 --out elsewhere
