@@ -39,7 +39,7 @@ static json_t *describe(const GlintModel *model, const GlintTokenizer *tokenizer
     json_object_set_new(root, "weights", json_string(info->weight_type));
     json_object_set_new(root, "arithmetic", json_string(info->compute_type));
     if (tokenizer)
-        json_object_set_new(root, "tokens", json_integer((json_int_t)glint_tokenizer_size(tokenizer)));
+        json_object_set_new(root, "tokenizer_ids", json_integer((json_int_t)glint_tokenizer_size(tokenizer)));
     json_object_set_new(root, "sites", describe_sites(model));
     json_object_set_new(root, "sha256", json_string(info->sha256));
     return root;

@@ -4,19 +4,19 @@
 
 #include <string.h>
 
-/* The demo lies in the source tree while developing and in share/glint once installed; GLINT_DATA_DIR overrides both. */
+/* The demo lies in the source tree while developing and in share/glint once installed; GLINT_DATA_DIR overrules both. */
 static char *demo_path(const char *entry, GError **error)
 {
-    const char *places[] = {g_getenv("GLINT_DATA_DIR"), GLINT_INSTALLED_DATA_DIR, GLINT_SOURCE_DATA_DIR};
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (!places[i] || !*places[i])
-            continue;
+    const char *wanted = g_getenv("GLINT_DATA_DIR");
+    const char *const own[] = {wanted, NULL}, *const usual[] = {GLINT_INSTALLED_DATA_DIR, GLINT_SOURCE_DATA_DIR, NULL};
+    const char *const *places = wanted && *wanted ? own : usual;
+    for (gsize i = 0; places[i]; i++) {
         g_autofree char *path = g_build_filename(places[i], "demo", entry, NULL);
         if (g_file_test(path, G_FILE_TEST_EXISTS))
             return g_steal_pointer(&path);
     }
-    glint_fail(error, GLINT_ERROR_IO, "the demo %s is not installed in %s or %s; set GLINT_DATA_DIR to the folder that holds demo/%s", entry,
-               GLINT_INSTALLED_DATA_DIR, GLINT_SOURCE_DATA_DIR, entry);
+    g_autofree char *looked = g_strjoinv(" or ", (char **)places);
+    glint_fail(error, GLINT_ERROR_IO, "the demo is not in %s; set GLINT_DATA_DIR to the folder that holds demo/%s", looked, entry);
     return NULL;
 }
 

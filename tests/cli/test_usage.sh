@@ -43,6 +43,11 @@ printf abc >hf/hub/models--org--name/refs/main
 ln -s "$DEMO_MODEL" hf/hub/models--org--name/snapshots/abc
 expect 0 env HF_HOME="$WORK/hf" "$GLINT" info org/name;               says out.txt 'gemma3_text'
 
+# the demo: where GLINT_DATA_DIR says, and nowhere else when it is set
+expect 0 "$GLINT" info demo;                                          says out.txt 'gemma3_text'
+expect 0 env GLINT_DATA_DIR="$SOURCE/data" "$GLINT" info demo;        says out.txt "$SOURCE/data/demo/model"
+expect 1 env GLINT_DATA_DIR="$WORK/none" "$GLINT" info demo;          one_error; says err.txt "$WORK/none"
+
 # output that cannot be written is a failure
 if [ -e /dev/full ]; then
     "$GLINT" --help >/dev/full 2>err.txt && fail "writing help to a full device succeeded"
