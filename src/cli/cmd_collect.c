@@ -30,4 +30,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_collect = {"collect", "labelled text through a model: moments of activations per class", run};
+const GlintCommand glint_command_collect = {"collect", "labelled text through a model: moments of activations per class", run, TRUE};

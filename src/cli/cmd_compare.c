@@ -47,4 +47,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_compare = {"compare", "what differs between the graphs of classes", run};
+const GlintCommand glint_command_compare = {"compare", "what differs between the graphs of classes", run, FALSE};

@@ -17,4 +17,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_draw = {"draw", "graphs to pictures", run};
+const GlintCommand glint_command_draw = {"draw", "graphs to pictures", run, FALSE};

@@ -20,4 +20,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_graph = {"graph", "precision matrices to graphs: edges, modules, DOT, GraphML", run};
+const GlintCommand glint_command_graph = {"graph", "precision matrices to graphs: edges, modules, DOT, GraphML", run, FALSE};

@@ -109,4 +109,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_info = {"info", "what a model folder holds", run};
+const GlintCommand glint_command_info = {"info", "what a model folder holds", run, FALSE};

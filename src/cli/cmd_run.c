@@ -78,4 +78,4 @@ static int run(int argc, char **argv, GError **error)
     return run_all(&args, error);
 }
 
-const GlintCommand glint_command_run = {"run", "all of it: model folder and labelled text to graphs and pictures", run};
+const GlintCommand glint_command_run = {"run", "all of it: model folder and labelled text to graphs and pictures", run, TRUE};

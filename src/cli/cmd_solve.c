@@ -60,4 +60,4 @@ static int run(int argc, char **argv, GError **error)
     return all_converged ? GLINT_EXIT_OK : GLINT_EXIT_NOT_CONVERGED;
 }
 
-const GlintCommand glint_command_solve = {"solve", "covariance or activations to a sparse precision matrix, certified", run};
+const GlintCommand glint_command_solve = {"solve", "covariance or activations to a sparse precision matrix, certified", run, TRUE};

@@ -89,4 +89,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_tokens = {"tokens", "text to token ids", run};
+const GlintCommand glint_command_tokens = {"tokens", "text to token ids", run, FALSE};

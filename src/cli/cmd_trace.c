@@ -127,4 +127,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_trace = {"trace", "one text through the model, its activations to a file", run};
+const GlintCommand glint_command_trace = {"trace", "one text through the model, its activations to a file", run, TRUE};

@@ -8,6 +8,7 @@ typedef struct {
     const char *summary; /* one line for `glint --help` */
     /* argv[0] is the command's name, dashes normalised. Returns an exit code; on failure sets *error instead. */
     int (*run)(int argc, char **argv, GError **error);
+    gboolean threaded;   /* computes with OpenMP: main() sees to it that waiting threads do not spin for long */
 } GlintCommand;
 
 #define GLINT_COMMAND_LIST(X) X(run) X(collect) X(solve) X(graph) X(draw) X(compare) X(tokens) X(trace) X(info)

@@ -86,7 +86,6 @@ static void limit_spinning(char **argv)
 
 int main(int argc, char **argv)
 {
-    limit_spinning(argv);
     setlocale(LC_CTYPE, "");
     g_set_prgname("glint");
     if (argc < 2) {
@@ -112,6 +111,8 @@ int main(int argc, char **argv)
     int code = GLINT_EXIT_FAILED;
     const GlintCommand *command = find_command(argv[1], &error);
     if (command) {
+        if (command->threaded)
+            limit_spinning(argv);
         normalise_dashes(argc - 1, argv + 1);
         code = command->run(argc - 1, argv + 1, &error);
     }

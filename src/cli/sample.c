@@ -48,6 +48,23 @@ static void take_submatrix(GlintSample *self, const double *matrix, gsize width)
             self->covariance[i * self->p + j] = matrix[self->column[i] * width + self->column[j]];
 }
 
+/* Fills n, covariance, mean and sd of the columns in self->column. */
+static void take_moments(GlintSample *self, GlintMoments *moments)
+{
+    gsize p = self->p;
+    const double *mean = glint_moments_mean(moments);
+    self->n = glint_moments_n(moments);
+    self->mean = g_new(double, p + 1);
+    self->sd = g_new(double, p + 1);
+    take_submatrix(self, glint_moments_m2(moments), glint_moments_p(moments));
+    for (gsize k = 0; k < p * p; k++)
+        self->covariance[k] /= (double)(self->n - 1);
+    for (gsize i = 0; i < p; i++) {
+        self->mean[i] = mean[self->column[i]];
+        self->sd[i] = sqrt(self->covariance[i * p + i]);
+    }
+}
+
 static gboolean all_finite(const GlintArray *array, const char *path, GError **error)
 {
     const double *x = array->data;
@@ -144,6 +161,11 @@ GlintSample *glint_sample_from_activations(const char *path, GError **error)
         return NULL;
     gsize n = array->shape[0], width = array->shape[1];
     g_autoptr(GlintMoments) moments = glint_moments_new(width);
+    if (!moments) {
+        glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for the second moments of %zu columns (%.1f GB); give fewer columns", path, width,
+                   (double)width * (double)width * 8e-9);
+        return NULL;
+    }
     glint_moments_add_f64(moments, array->data, n, width);
     const double *m2 = glint_moments_m2(moments), *mean = glint_moments_mean(moments);
     g_autofree double *variance = g_new(double, width);
@@ -155,16 +177,7 @@ GlintSample *glint_sample_from_activations(const char *path, GError **error)
     GlintSample *self = sample_of_varying(variance, width, path, error);
     if (!self)
         return NULL;
-    self->n = n;
-    self->mean = g_new(double, self->p);
-    self->sd = g_new(double, self->p);
-    take_submatrix(self, m2, width);
-    for (gsize k = 0; k < self->p * self->p; k++)
-        self->covariance[k] /= (double)(n - 1);
-    for (gsize i = 0; i < self->p; i++) {
-        self->mean[i] = mean[self->column[i]];
-        self->sd[i] = sqrt(self->covariance[i * self->p + i]);
-    }
+    take_moments(self, moments);
     self->key = glint_sha256_bytes(array->data, array->n * sizeof(double));
     return self;
 }
@@ -172,27 +185,17 @@ GlintSample *glint_sample_from_activations(const char *path, GError **error)
 GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size,
                                        const char *class_name, gsize n_constant, const char *key, GError **error)
 {
-    gsize width = glint_moments_p(moments), n = glint_moments_n(moments);
     GlintSample *self = sample_new(p, error);
     if (!self)
         return NULL;
-    self->n = n;
-    self->width = width;
+    self->width = glint_moments_p(moments);
     self->n_constant = n_constant;
     self->site = glint_site_name(site);
     self->class_name = g_strdup(class_name);
     self->key = g_strdup(key);
-    self->mean = g_new(double, p + 1);
-    self->sd = g_new(double, p + 1);
     memcpy(self->column, columns, p * sizeof *columns);
-    take_submatrix(self, glint_moments_m2(moments), width);
-    const double *mean = glint_moments_mean(moments);
-    for (gsize k = 0; k < p * p; k++)
-        self->covariance[k] /= (double)(n - 1);
-    for (gsize i = 0; i < p; i++) {
+    take_moments(self, moments);
+    for (gsize i = 0; i < p; i++)
         self->neurons[i] = glint_neuron_id(site, columns[i], head_size);
-        self->mean[i] = mean[columns[i]];
-        self->sd[i] = sqrt(self->covariance[i * p + i]);
-    }
     return self;
 }

@@ -1,5 +1,5 @@
-/* The same colours as src/draw/colour.c, which tells how they were found (12 colours kept apart for normal, deuteranope and
- * protanope eyes). They live here too because DOT and GraphML carry them and a stage never includes one to its right. */
+/* The colours of modules: 12 that stay apart for normal, deuteranope and protanope eyes (src/draw/colour.c tells how they were
+ * found). They live here because DOT and GraphML carry them too, and a stage never includes one to its right. */
 #include "graph/palette.h"
 
 enum { N_COLOURS = 12 };
