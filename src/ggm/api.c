@@ -1,7 +1,7 @@
 /* Public entry points that are nothing but calls of others, defaults, and texts. */
 #include "ggm/internal.h"
 
-#include <math.h>
+#include <string.h>
 
 #define TEXT(x) #x
 #define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
@@ -31,6 +31,24 @@ ggm_status ggm_solve(const ggm_problem *problem, const ggm_settings *settings, g
     if (status == GGM_OK)
         result->info.seconds = ggm_now() - start;
     return status;
+}
+
+void ggm_sparse_to_dense(const ggm_sparse *matrix, double *dense)
+{
+    memset(dense, 0, matrix->p * matrix->p * sizeof *dense);
+    for (size_t i = 0; i < matrix->p; i++)
+        for (size_t k = matrix->start[i]; k < matrix->start[i + 1]; k++)
+            dense[i * matrix->p + (size_t)matrix->index[k]] = matrix->value[k];
+}
+
+void ggm_sparse_release(ggm_sparse *matrix)
+{
+    if (!matrix)
+        return;
+    ggm_free(matrix->start);
+    ggm_free(matrix->index);
+    ggm_free(matrix->value);
+    *matrix = (ggm_sparse){0};
 }
 
 void ggm_result_release(ggm_result *result)

@@ -162,6 +162,90 @@ bool ggm_block_warm(ggm_block *block, const ggm_places *places, const ggm_block 
     return true;
 }
 
+/* The rows of `start` that belong to the block, in its variables and units, as block->precision and as columns */
+static bool load_start(ggm_block *block, const ggm_sparse *start, const double *scales, const ggm_places *places)
+{
+    const int number = places->block_of[block->node[0]];
+    size_t nnz = 0;
+    for (int i = 0; i < block->m; i++)
+        nnz += start->start[block->node[i] + 1] - start->start[block->node[i]];
+    ggm_sparse *t = &block->precision;
+    *t = (ggm_sparse){.p = (size_t)block->m, .start = ggm_alloc((size_t)block->m + 1, sizeof *t->start), .index = ggm_alloc(nnz, sizeof *t->index),
+                      .value = ggm_alloc(nnz, sizeof *t->value)};
+    if (!t->start || !t->index || !t->value)
+        return false;
+    size_t at = 0;
+    for (int i = 0; i < block->m; i++) {
+        const size_t row = (size_t)block->node[i];
+        t->start[i] = at;
+        for (size_t k = start->start[row]; k < start->start[row + 1]; k++) {
+            const int j = start->index[k];
+            if (places->block_of[j] != number || start->value[k] == 0)
+                continue;
+            t->index[at] = places->place[j];
+            t->value[at++] = start->value[k] / (scales[row] * scales[j]);
+        }
+    }
+    t->start[block->m] = t->nnz = at;
+    return true;
+}
+
+/* beta = -T_.j / T_jj */
+static bool columns_of_start(ggm_block *block)
+{
+    const ggm_sparse *t = &block->precision;
+    for (int j = 0; j < block->m; j++) {
+        ggm_column *column = &block->columns[j];
+        if (!ggm_column_reserve(column, (int)(t->start[j + 1] - t->start[j])))
+            return false;
+        column->count = 0;
+        column->diagonal = 0;
+        for (size_t k = t->start[j]; k < t->start[j + 1]; k++)
+            if (t->index[k] == j)
+                column->diagonal = t->value[k];
+        for (size_t k = t->start[j]; k < t->start[j + 1]; k++)
+            if (t->index[k] != j) {
+                column->index[column->count] = t->index[k];
+                column->beta[column->count++] = -t->value[k] / column->diagonal;
+            }
+    }
+    return true;
+}
+
+/* W = the inverse of the start moved into the bounds, drawn towards the cold start until it is positive definite */
+static bool covariance_of_start(ggm_block *block)
+{
+    static const double shares[] = {0, 0.01, 0.1, 0.5};
+    const size_t m = (size_t)block->m;
+    ggm_evidence evidence = {.m = block->m, .s = block->s, .weights = block->weights, .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal,
+                             .t = &block->precision};
+    double logdet;
+    if (!ggm_logdet_sparse(&block->precision, block->feasible, &logdet) || !ggm_linalg_host.invert(block->feasible, block->m))
+        return false;
+    ggm_bound_clip(&evidence, block->feasible, block->product, 0, block->m);
+    const double keep = 1 - ggm_shrinkage(&evidence);
+    for (size_t attempt = 0; attempt < sizeof shares / sizeof *shares; attempt++) {
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < m; j++) {
+                const size_t k = i * m + j;
+                block->w[k] = i == j ? block->product[k] : (1 - shares[attempt]) * block->product[k] + shares[attempt] * keep * block->s[k];
+            }
+        memcpy(block->feasible, block->w, m * m * sizeof *block->w);
+        if (ggm_linalg_host.cholesky(block->feasible, block->m))
+            return true;
+    }
+    return false;
+}
+
+bool ggm_block_start(ggm_block *block, const ggm_sparse *start, const double *scales, const ggm_places *places)
+{
+    if (!ggm_block_space(block) || !load_start(block, start, scales, places))
+        return false;
+    if (!covariance_of_start(block))
+        return ggm_block_cold(block);
+    return columns_of_start(block);
+}
+
 /* Compressed rows of a square matrix; `value` is shared by reference to the caller's arrays */
 typedef struct {
     size_t *start;
@@ -293,14 +377,6 @@ bool ggm_block_precision(ggm_block *block)
     rows_release(&a);
     rows_release(&b);
     return good;
-}
-
-void ggm_sparse_release(ggm_sparse *matrix)
-{
-    ggm_free(matrix->start);
-    ggm_free(matrix->index);
-    ggm_free(matrix->value);
-    *matrix = (ggm_sparse){0};
 }
 
 bool ggm_block_space(ggm_block *block)

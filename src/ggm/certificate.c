@@ -155,17 +155,9 @@ double ggm_linear_part(const ggm_evidence *evidence)
     return sum;
 }
 
-static void scatter(const ggm_sparse *t, double *dense)
-{
-    memset(dense, 0, t->p * t->p * sizeof *dense);
-    for (size_t i = 0; i < t->p; i++)
-        for (size_t k = t->start[i]; k < t->start[i + 1]; k++)
-            dense[i * t->p + (size_t)t->index[k]] = t->value[k];
-}
-
 bool ggm_logdet_sparse(const ggm_sparse *t, double *space, double *logdet)
 {
-    scatter(t, space);
+    ggm_sparse_to_dense(t, space);
     if (!ggm_linalg_host.cholesky(space, (int)t->p))
         return false;
     *logdet = ggm_logdet(space, (int)t->p);

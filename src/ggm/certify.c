@@ -101,23 +101,6 @@ static bool check_component(checker *c, const int *node, int m, ggm_certificate 
     return true;
 }
 
-static ggm_status check_sparse(const ggm_problem *problem, const ggm_sparse *t)
-{
-    if (t->p != problem->p || !t->start || !t->index || !t->value || t->start[0] != 0)
-        return GGM_ERROR_ARGUMENT;
-    for (size_t i = 0; i < t->p; i++) {
-        if (t->start[i + 1] < t->start[i] || t->start[i + 1] > t->nnz)
-            return GGM_ERROR_ARGUMENT;
-        for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
-            if (t->index[k] < 0 || (size_t)t->index[k] >= t->p || (k > t->start[i] && t->index[k] <= t->index[k - 1]))
-                return GGM_ERROR_ARGUMENT;
-            if (!isfinite(t->value[k]))
-                return GGM_ERROR_NOT_FINITE;
-        }
-    }
-    return GGM_OK;
-}
-
 static double value_at(const ggm_sparse *t, size_t i, int j)
 {
     size_t low = t->start[i], high = t->start[i + 1];
@@ -158,18 +141,8 @@ static void judge(checker *c, const ggm_components *components, ggm_certificate 
     certificate->relative_duality_gap = certificate->duality_gap / fmax(1, fabs(certificate->objective));
 }
 
-ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, int threads, ggm_certificate *certificate)
+static ggm_status certify_taken(const ggm_problem *problem, const ggm_sparse *precision, int threads, ggm_certificate *certificate)
 {
-    if (!problem || !precision || !certificate || threads < 0)
-        return GGM_ERROR_ARGUMENT;
-    *certificate = (ggm_certificate){0};
-    ggm_status status = ggm_check_problem(problem);
-    if (status == GGM_OK)
-        status = check_sparse(problem, precision);
-    if (status == GGM_OK)
-        status = check_symmetric(precision);
-    if (status != GGM_OK)
-        return status;
     double *scales = ggm_scales(problem);
     ggm_components components = {0};
     checker c = {.problem = problem, .scales = scales, .t = precision};
@@ -188,4 +161,23 @@ ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, 
     ggm_components_release(&components);
     ggm_free(scales);
     return good ? GGM_OK : GGM_ERROR_MEMORY;
+}
+
+ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, int threads, ggm_certificate *certificate)
+{
+    if (!problem || !precision || !certificate || threads < 0)
+        return GGM_ERROR_ARGUMENT;
+    *certificate = (ggm_certificate){0};
+    ggm_problem taken;
+    double *owned;
+    ggm_status status = ggm_take_problem(problem, threads, &taken, &owned);
+    if (status != GGM_OK)
+        return status;
+    status = ggm_check_sparse(precision, taken.p);
+    if (status == GGM_OK)
+        status = check_symmetric(precision);
+    if (status == GGM_OK)
+        status = certify_taken(&taken, precision, threads, certificate);
+    ggm_free(owned);
+    return status;
 }

@@ -35,13 +35,13 @@ extern "C" {
 #endif
 
 #define GGM_VERSION_MAJOR 0
-#define GGM_VERSION_MINOR 1
+#define GGM_VERSION_MINOR 2
 #define GGM_VERSION_PATCH 0
 
 /* Errors: there is no answer, and the result is empty. */
 typedef enum {
     GGM_OK = 0,
-    GGM_ERROR_ARGUMENT,      /* NULL, p = 0 or too large, lambda negative or NaN, a setting out of range */
+    GGM_ERROR_ARGUMENT,      /* NULL, p = 0 or too large, not exactly one of s, s32 and samples, lambda negative or NaN, a setting out of range */
     GGM_ERROR_MEMORY,        /* an allocation failed, or p*p doubles do not fit the address space */
     GGM_ERROR_NOT_FINITE,    /* S has a NaN or an infinity */
     GGM_ERROR_NOT_SYMMETRIC, /* |S_ij - S_ji| > 1e-6 s_i s_j (below that the two are averaged) */
@@ -54,34 +54,57 @@ typedef enum {
 /* How a solve that has an answer ended. Anything but GGM_CONVERGED: the best feasible answer so far, with its true gap. */
 typedef enum { GGM_CONVERGED = 0, GGM_ITERATION_LIMIT, GGM_TIME_LIMIT, GGM_INTERRUPTED } ggm_outcome;
 
+/* Samples of p variables, one a row; borrowed, never written. Exactly one of x and x32 is given. */
 typedef struct {
-    size_t p;                /* number of variables, at least 1 */
-    const double *s;         /* (p, p) symmetric covariance or correlation; borrowed, never written */
-    double lambda;           /* penalty >= 0 */
-    bool penalize_diagonal;
-    bool scale;              /* solve for the correlation matrix of s and scale the answer back (ggm_default_problem: true) */
-    const double *weights;   /* (p, p) symmetric weights w_ij >= 0 of the penalty, or NULL for 1 everywhere; borrowed.
-                                0 leaves an entry unpenalised, INFINITY (off the diagonal) forces it to zero. */
-} ggm_problem;
+    size_t n, p;             /* samples, variables */
+    const double *x;         /* (., p) row-major, or NULL */
+    const float *x32;        /* the same in single precision, or NULL */
+    const size_t *rows;      /* (n) which rows of x are the samples (a resample may repeat one), or NULL: rows 0 .. n-1 */
+} ggm_samples;
 
-typedef struct {
-    double tolerance;        /* on the relative duality gap; > 0, default 1e-7 */
-    int max_iterations;      /* sweeps over a component's columns; > 0, default 500 */
-    double time_limit;       /* seconds; 0 = none */
-    int threads;             /* 0 = as many as OpenMP would use */
-    bool screening;          /* split into components first (default true; the answer is the same without, only later) */
-    bool (*interrupt)(void *user_data);                                         /* true = stop with the best iterate; may be NULL */
-    void (*progress)(double lambda, int iteration, double gap, void *user_data); /* relative gap, NaN while unknown; may be NULL */
-    void *user_data;         /* both are called from the calling thread only: interrupt at most every 20 ms, progress after a sweep */
-} ggm_settings;
-
-/* Symmetric sparse matrix, both triangles and the diagonal, compressed by rows, columns ascending. */
+/* Symmetric sparse matrix, both triangles and the diagonal, compressed by rows (which, it being symmetric, is by columns as
+ * well: CSR and CSC), columns ascending. */
 typedef struct {
     size_t p, nnz;
     size_t *start;           /* (p+1) */
     int *index;              /* (nnz) */
     double *value;           /* (nnz) */
 } ggm_sparse;
+
+/* Exactly one of s, s32 and samples is given. */
+typedef struct {
+    size_t p;                /* number of variables, at least 1 */
+    const double *s;         /* (p, p) symmetric covariance or correlation; borrowed, never written */
+    const float *s32;        /* the same in single precision; it is widened (p^2 doubles), arithmetic is double */
+    const ggm_samples *samples; /* S is their covariance with divisor n (covariance.h), formed first (p^2 doubles); samples->p = p */
+    double lambda;           /* penalty >= 0 */
+    bool penalize_diagonal;
+    bool scale;              /* solve for the correlation matrix of s and scale the answer back (ggm_default_problem: true) */
+    const double *weights;   /* (p, p) symmetric weights w_ij >= 0 of the penalty, or NULL for 1 everywhere; borrowed.
+                                0 leaves an entry unpenalised, INFINITY (off the diagonal) forces it to zero. With lambda = 1 they
+                                are the penalty matrix itself. */
+    const ggm_sparse *start; /* a precision matrix to start from, in units of s (an earlier answer, say), or NULL; borrowed. It speeds up
+                                the solve if it is near, does not change the answer, and is ignored where it is not positive definite. */
+} ggm_problem;
+
+typedef enum {
+    GGM_SOLVER_AUTO = 0,     /* the fastest for each component: see docs/benchmarks.md */
+    GGM_SOLVER_BCD,          /* block coordinate descent on the dual, bcd.c */
+    GGM_SOLVER_NEWTON,       /* proximal Newton on the primal, newton.c */
+    GGM_SOLVER_SGLASSO       /* block coordinate descent on the primal after Dallakyan & Pourahmadi (2024), sglasso.c */
+} ggm_solver;
+
+typedef struct {
+    double tolerance;        /* on the relative duality gap; > 0, default 1e-7 */
+    int max_iterations;      /* sweeps over a component's columns; > 0, default 500 */
+    double time_limit;       /* seconds; 0 = none */
+    int threads;             /* 0 = as many as OpenMP would use */
+    ggm_solver solver;       /* default GGM_SOLVER_AUTO */
+    bool screening;          /* split into components first (default true; the answer is the same without, only later) */
+    bool (*interrupt)(void *user_data);                                         /* true = stop with the best iterate; may be NULL */
+    void (*progress)(double lambda, int iteration, double gap, void *user_data); /* relative gap, NaN while unknown; may be NULL */
+    void *user_data;         /* both are called from the calling thread only: interrupt at most every 20 ms, progress after a sweep */
+} ggm_settings;
 
 typedef struct {
     double objective;            /* f(T) */
@@ -93,7 +116,7 @@ typedef struct {
     int iterations;              /* sweeps: the most that any component took; over a path, of the last solve */
     double seconds;
     int threads;
-    const char *solver;          /* static text */
+    const char *solver;          /* static text: the one that solved the largest component */
     ggm_outcome outcome;
     double lambda;
 } ggm_info;
@@ -133,7 +156,7 @@ ggm_status ggm_solve(const ggm_problem *problem, const ggm_settings *settings, g
  * the whole path; when they strike, the nearest lambda so far is returned with that outcome. degree >= 0. */
 ggm_status ggm_solve_degree(const ggm_problem *problem, const ggm_settings *settings, double degree, ggm_result *result);
 
-/* Checks `problem` once for any number of solves. The workspace borrows problem->s and problem->weights until it is freed. */
+/* Checks `problem` once for any number of solves. The workspace borrows what problem points to until it is freed. */
 ggm_status ggm_workspace_new(const ggm_problem *problem, const ggm_settings *settings, ggm_workspace **workspace);
 /* Solves for `lambda`, starting from the last answer; best along descending lambda. After an error the next solve starts cold. */
 ggm_status ggm_workspace_solve(ggm_workspace *workspace, double lambda, ggm_result *result);
@@ -149,6 +172,10 @@ ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, 
 /* Upper bound on what ggm_solve holds at any time for p variables, were they one component and T dense: about 14 p^2 doubles. A sparse
  * T takes 4 p^2 (S, W and two work arrays), p being the largest component. 0 if it overflows. */
 size_t ggm_memory_bytes(size_t p);
+
+/* matrix -> (p, p) dense, row-major, every entry written */
+void ggm_sparse_to_dense(const ggm_sparse *matrix, double *dense);
+void ggm_sparse_release(ggm_sparse *matrix);       /* frees the arrays; NULL and all-zero are fine; leaves it all-zero */
 
 void ggm_result_release(ggm_result *result);       /* NULL and all-zero are fine; leaves it all-zero */
 const char *ggm_status_text(ggm_status status);

@@ -10,7 +10,8 @@
  *   finish.c       objective and gap of a finished block; lambda = 0
  *   certificate.c  objective, duality gap, KKT residual: knows S, L, T and a candidate W, nothing of the solver
  *   workspace.c    blocks kept between lambdas, solved one after another or side by side, put together
- *   path.c         search for a degree along a path
+ *   degree.c       search for a degree along a path
+ *   covariance.c   S from samples
  *   certify.c      ggm_certify, which uses certificate.c and LAPACK alone
  *   linalg.c       the table of dense operations
  *   memory.c       the only door to the heap
@@ -47,7 +48,11 @@ double ggm_logdet(const double *factor, int m);  /* of the matrix whose Cholesky
 /* ---- problem.c ---- */
 double ggm_now(void);                            /* seconds, monotonic */
 ggm_status ggm_check_settings(const ggm_settings *settings);
-ggm_status ggm_check_problem(const ggm_problem *problem);
+/* The problem with S in double precision, checked: as given, or formed from s32 or samples in memory that the caller frees (*owned, NULL if
+ * there is none) */
+ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned);
+ggm_status ggm_check_problem(const ggm_problem *problem); /* the entries of s, weights and start */
+ggm_status ggm_check_sparse(const ggm_sparse *t, size_t p);
 int ggm_thread_count(int wanted);
 double *ggm_scales(const ggm_problem *problem);  /* (p) 1/s_i, or 1 without scaling; NULL: no memory */
 /* Entry of the solved problem's S */
@@ -119,6 +124,9 @@ typedef struct {
 bool ggm_block_warm(ggm_block *block, const ggm_places *places, const ggm_block *old, const ggm_places *old_places, double old_lambda);
 /* The same for a block whose variables stay the same, in place */
 void ggm_block_rescale(ggm_block *block, double lambda);
+/* From a precision matrix in the caller's units, whose entries outside the block are ignored; ggm_block_cold where it is of no
+ * use. The block must be fresh. False: no memory. */
+bool ggm_block_start(ggm_block *block, const ggm_sparse *start, const double *scales, const ggm_places *places);
 /* W_ii: bounds of the diagonal always hold with equality */
 static inline double ggm_diagonal(const ggm_block *block, int i)
 {
@@ -129,7 +137,6 @@ bool ggm_block_precision(ggm_block *block);
 /* Work space `feasible` and `product`. False: no memory. */
 bool ggm_block_space(ggm_block *block);
 void ggm_block_release(ggm_block *block);
-void ggm_sparse_release(ggm_sparse *matrix);
 
 /* ---- crew.c: threads that stay together for a whole solve ---- */
 typedef struct {

@@ -1,5 +1,6 @@
 /* Checks what the caller gave, once, before anything is computed: so that the solver need not doubt its input, and so that bad
  * input is named by a status instead of showing as NaN in the answer. */
+#include "ggm/covariance.h"
 #include "ggm/internal.h"
 
 #include <limits.h>
@@ -26,7 +27,7 @@ int ggm_thread_count(int wanted)
 ggm_status ggm_check_settings(const ggm_settings *settings)
 {
     bool good = isfinite(settings->tolerance) && settings->tolerance > 0 && settings->max_iterations > 0 && settings->threads >= 0 &&
-                settings->time_limit >= 0 && isfinite(settings->time_limit);
+                settings->time_limit >= 0 && isfinite(settings->time_limit) && settings->solver >= GGM_SOLVER_AUTO && settings->solver <= GGM_SOLVER_SGLASSO;
     return good ? GGM_OK : GGM_ERROR_ARGUMENT;
 }
 
@@ -73,19 +74,72 @@ static ggm_status check_weights(const ggm_problem *problem)
     return GGM_OK;
 }
 
+static ggm_status check_shape(const ggm_problem *problem)
+{
+    const ggm_samples *samples = problem->samples;
+    if ((problem->s != NULL) + (problem->s32 != NULL) + (samples != NULL) != 1 || (samples && samples->p != problem->p))
+        return GGM_ERROR_ARGUMENT;
+    if (problem->p == 0 || problem->p > (size_t)INT_MAX || !(problem->lambda >= 0) || !isfinite(problem->lambda))
+        return GGM_ERROR_ARGUMENT;
+    return problem->p > SIZE_MAX / sizeof(double) / problem->p / 4 ? GGM_ERROR_MEMORY : GGM_OK;
+}
+
+static ggm_status form_covariance(const ggm_problem *problem, int threads, double *s)
+{
+    if (problem->samples)
+        return ggm_covariance(problem->samples, threads, s);
+    for (size_t k = 0; k < problem->p * problem->p; k++)
+        s[k] = (double)problem->s32[k];
+    return GGM_OK;
+}
+
+ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned)
+{
+    *owned = NULL;
+    *taken = *given;
+    ggm_status status = check_shape(given);
+    if (status == GGM_OK && !given->s) {
+        *owned = ggm_alloc(given->p * given->p, sizeof **owned);
+        status = *owned ? form_covariance(given, threads, *owned) : GGM_ERROR_MEMORY;
+        taken->s = *owned;
+        taken->s32 = NULL;
+        taken->samples = NULL;
+    }
+    if (status == GGM_OK)
+        status = ggm_check_problem(taken);
+    if (status != GGM_OK) {
+        ggm_free(*owned);
+        *owned = NULL;
+    }
+    return status;
+}
+
+ggm_status ggm_check_sparse(const ggm_sparse *t, size_t p)
+{
+    if (t->p != p || !t->start || !t->index || !t->value || t->start[0] != 0)
+        return GGM_ERROR_ARGUMENT;
+    for (size_t i = 0; i < p; i++) {
+        if (t->start[i + 1] < t->start[i] || t->start[i + 1] > t->nnz)
+            return GGM_ERROR_ARGUMENT;
+        for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
+            if (t->index[k] < 0 || (size_t)t->index[k] >= p || (k > t->start[i] && t->index[k] <= t->index[k - 1]))
+                return GGM_ERROR_ARGUMENT;
+            if (!isfinite(t->value[k]))
+                return GGM_ERROR_NOT_FINITE;
+        }
+    }
+    return GGM_OK;
+}
+
 ggm_status ggm_check_problem(const ggm_problem *problem)
 {
-    if (!problem->s || problem->p == 0 || problem->p > (size_t)INT_MAX)
-        return GGM_ERROR_ARGUMENT;
-    if (problem->p > SIZE_MAX / sizeof(double) / problem->p / 4)
-        return GGM_ERROR_MEMORY;
-    if (!(problem->lambda >= 0) || !isfinite(problem->lambda))
-        return GGM_ERROR_ARGUMENT;
     ggm_status status = check_diagonal(problem);
     if (status == GGM_OK)
         status = check_entries(problem);
     if (status == GGM_OK && problem->weights)
         status = check_weights(problem);
+    if (status == GGM_OK && problem->start)
+        status = ggm_check_sparse(problem->start, problem->p);
     return status;
 }
 

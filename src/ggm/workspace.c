@@ -22,7 +22,8 @@ typedef struct {
 } solution;
 
 struct ggm_workspace {
-    ggm_problem problem;  /* borrows s and weights */
+    ggm_problem problem;  /* borrows weights and start, and s unless it is owned */
+    double *owned;        /* (p, p) S that was formed from s32 or samples, or NULL */
     ggm_settings settings;
     double *scales;       /* (p) */
     solution last;        /* count = -1: none */
@@ -81,8 +82,14 @@ static bool fill(const ggm_workspace *workspace, const solution *last, solution 
         if (!ggm_block_init(block, &workspace->problem, workspace->scales, c->node + c->start[k], size, next->lambda))
             return false;
         next->count++;
-        bool cold = last->count < 0 || next->lambda == 0 || last->lambda == 0;
-        if (!(cold ? ggm_block_cold(block) : ggm_block_warm(block, &next->places, last->blocks, &last->places, last->lambda)))
+        bool good;
+        if (last->count < 0 && workspace->problem.start)
+            good = ggm_block_start(block, workspace->problem.start, workspace->scales, &next->places);
+        else if (last->count < 0 || next->lambda == 0 || last->lambda == 0)
+            good = ggm_block_cold(block);
+        else
+            good = ggm_block_warm(block, &next->places, last->blocks, &last->places, last->lambda);
+        if (!good)
             return false;
     }
     return true;
@@ -111,6 +118,13 @@ static ggm_status advance(ggm_workspace *workspace, double lambda)
 }
 
 /* ---- one solve ---- */
+/* The solver that a block is given to: the one asked for, or the fastest for it */
+static ggm_solver solver_of(const ggm_block *block, ggm_solver wanted)
+{
+    (void)block;
+    return wanted == GGM_SOLVER_AUTO ? GGM_SOLVER_BCD : wanted;
+}
+
 static double lone_penalty(const ggm_workspace *workspace, size_t i)
 {
     const ggm_problem *problem = &workspace->problem;
@@ -129,7 +143,9 @@ static ggm_status solve_block(ggm_block *block, double target, int threads, bool
 {
     if (block->lambda == 0 && !block->weights)
         return ggm_unpenalised(block);
-    return ggm_bcd(block, target, threads, calling, control);
+    switch (solver_of(block, control->settings->solver)) {
+    default: return ggm_bcd(block, target, threads, calling, control);
+    }
 }
 
 /* Small blocks, one to a thread; the calling thread, when nothing is left to begin, keeps asking whether to stop */
@@ -337,19 +353,22 @@ ggm_status ggm_workspace_new(const ggm_problem *problem, const ggm_settings *set
     ggm_default_settings(&chosen);
     if (settings)
         chosen = *settings;
+    ggm_problem taken;
+    double *owned = NULL;
     ggm_status status = ggm_check_settings(&chosen);
     if (status == GGM_OK)
-        status = ggm_check_problem(problem);
+        status = ggm_take_problem(problem, chosen.threads, &taken, &owned);
     if (status != GGM_OK)
         return status;
     ggm_workspace *workspace = ggm_alloc_zero(1, sizeof *workspace);
-    double *scales = ggm_scales(problem);
+    double *scales = ggm_scales(&taken);
     if (!workspace || !scales) {
         ggm_free(workspace);
         ggm_free(scales);
+        ggm_free(owned);
         return GGM_ERROR_MEMORY;
     }
-    *workspace = (ggm_workspace){.problem = *problem, .settings = chosen, .scales = scales, .last = {.count = -1}};
+    *workspace = (ggm_workspace){.problem = taken, .owned = owned, .settings = chosen, .scales = scales, .last = {.count = -1}};
     *out = workspace;
     return GGM_OK;
 }
@@ -360,6 +379,7 @@ void ggm_workspace_free(ggm_workspace *workspace)
         return;
     solution_release(&workspace->last);
     ggm_free(workspace->scales);
+    ggm_free(workspace->owned);
     ggm_free(workspace);
 }
 

@@ -23,7 +23,9 @@ cd "$work"
 "$cc" "$example" $(pkg-config --cflags ggm) "$libdir/libggm.a" $(pkg-config --static --libs-only-other --libs ggm | sed 's/-lggm//') -lm -o by_archive
 ./by_archive | grep -q 'gap below 1e-6: yes'
 cp "$example" example.cc
-c++ -Wall -Wextra -Wpedantic -Werror -std=c++11 -fsyntax-only -include ggm/ggm.h -x c++ /dev/null $(pkg-config --cflags ggm)
+for header in "$work"/root/include/ggm/*.h; do
+    c++ -Wall -Wextra -Wpedantic -Werror -std=c++11 -fsyntax-only -include "$header" -x c++ /dev/null $(pkg-config --cflags ggm)
+done
 c++ example.cc $(pkg-config --cflags --libs ggm) -lm -o by_cpp
 ./by_cpp | grep -q 'gap below 1e-6: yes'
 
@@ -32,7 +34,7 @@ cp "$example" package/example.c
 cat >package/CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.13)
 project(consumer C)
-find_package(ggm 0.1 REQUIRED)
+find_package(ggm 0.2 REQUIRED)
 foreach(kind ggm ggm_static)
   add_executable(by_${kind} example.c)
   target_link_libraries(by_${kind} ggm::${kind} m)
@@ -46,7 +48,7 @@ done
 
 alien=$(nm -D --defined-only "$libdir/libggm.so" | awk '$2 ~ /[TDBR]/ {print $3}' | grep -v '^ggm_' || true)
 [ -z "$alien" ] || { echo "libggm.so exports $alien"; exit 1; }
-declared=$(sed -n 's/^[a-z].*[ *]\(ggm_[a-z_]*\)(.*/\1/p' "$work/root/include/ggm/ggm.h" | sort -u)
+declared=$(sed -n 's/^[a-z].*[ *]\(ggm_[a-z_]*\)(.*/\1/p' "$work"/root/include/ggm/*.h | sort -u)
 exported=$(nm -D --defined-only "$libdir/libggm.so" | awk '$2 == "T" {print $3}' | sort -u)
 [ "$declared" = "$exported" ] || { echo "declared in ggm.h:" $declared "exported:" $exported; exit 1; }
 forbidden=$(nm -D --undefined-only "$libdir/libggm.so" | grep -E ' (exit|abort|_exit|printf|puts|putchar|fprintf|__printf_chk|__fprintf_chk)(@|$)' || true)

@@ -289,7 +289,7 @@ static void test_texts(void **state)
         for (int other = 0; other < k; other++)
             assert_string_not_equal(ggm_status_text((ggm_status)k), ggm_status_text((ggm_status)other));
     assert_string_equal(ggm_outcome_text(GGM_CONVERGED), "converged");
-    assert_string_equal(ggm_version(), "0.1.0");
+    assert_string_equal(ggm_version(), "0.2.0");
     assert_int_equal(ggm_memory_bytes(0), 0);
     assert_int_equal(ggm_memory_bytes((size_t)-1), 0);
     assert_true(ggm_memory_bytes(1000) >= 4 * 8000000u && ggm_memory_bytes(1000) < 30 * 8000000u);
