@@ -29,8 +29,15 @@ static bool means(const ggm_samples *samples, double *mean)
     return finite;
 }
 
-ggm_status ggm_covariance(const ggm_samples *samples, int threads, double *s)
+void ggm_default_covariance_settings(ggm_covariance_settings *settings)
 {
+    *settings = (ggm_covariance_settings){.winsor = 0.01, .repair = true};
+}
+
+ggm_status ggm_covariance(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s)
+{
+    if (settings && settings->transform != GGM_TRANSFORM_NONE)
+        return GGM_ERROR_ARGUMENT;
     if (!samples || !s || samples->n == 0 || samples->p == 0 || threads < 0 || (samples->x != NULL) + (samples->x32 != NULL) != 1)
         return GGM_ERROR_ARGUMENT;
     const size_t n = samples->n, p = samples->p;

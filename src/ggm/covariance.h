@@ -11,9 +11,11 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/* s (p, p) = covariance of the samples with divisor n, the maximum likelihood estimate (means are estimated too). NaN or infinite
- * samples: GGM_ERROR_NOT_FINITE. Cost: n p^2 flops. */
-ggm_status ggm_covariance(const ggm_samples *samples, int threads, double *s);
+void ggm_default_covariance_settings(ggm_covariance_settings *settings);
+
+/* s (p, p) = covariance of the samples with divisor n, the maximum likelihood estimate (means are estimated too). settings may be
+ * NULL (defaults). NaN or infinite samples: GGM_ERROR_NOT_FINITE. Cost: n p^2 flops. */
+ggm_status ggm_covariance(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -62,6 +62,24 @@ typedef struct {
     const size_t *rows;      /* (n) which rows of x are the samples (a resample may repeat one), or NULL: rows 0 .. n-1 */
 } ggm_samples;
 
+/* What is done to the samples before their covariance is taken, for variables that are far from Gaussian; covariance.h has formulas */
+typedef enum {
+    GGM_TRANSFORM_NONE = 0,
+    GGM_TRANSFORM_WINSOR,        /* each variable's tails cut at quantiles */
+    GGM_TRANSFORM_NPN,           /* nonparanormal by shrunken ranks (Liu, Lafferty & Wasserman 2009) */
+    GGM_TRANSFORM_NPN_TRUNCATED, /* nonparanormal by truncated ranks (the same) */
+    GGM_TRANSFORM_SPEARMAN,      /* rank correlation */
+    GGM_TRANSFORM_SKEPTIC,       /* 2 sin(pi/6 rho), rho Spearman's (Liu et al. 2012); may be indefinite */
+    GGM_TRANSFORM_KENDALL        /* sin(pi/2 tau), tau Kendall's (the same); may be indefinite */
+} ggm_transform;
+
+typedef struct {
+    ggm_transform transform;
+    double winsor;           /* share cut off at each tail by GGM_TRANSFORM_WINSOR, in [0, 0.5); default 0.01 */
+    double shrinkage;        /* S <- (1 - a) S + a diag(S), a in [0, 1]; default 0; NAN: the a that Ledoit and Wolf's argument gives */
+    bool repair;             /* move an indefinite S to a positive semidefinite one (and say so in the info); default true */
+} ggm_covariance_settings;
+
 /* Symmetric sparse matrix, both triangles and the diagonal, compressed by rows (which, it being symmetric, is by columns as
  * well: CSR and CSC), columns ascending. */
 typedef struct {
@@ -77,6 +95,7 @@ typedef struct {
     const double *s;         /* (p, p) symmetric covariance or correlation; borrowed, never written */
     const float *s32;        /* the same in single precision; it is widened (p^2 doubles), arithmetic is double */
     const ggm_samples *samples; /* S is their covariance with divisor n (covariance.h), formed first (p^2 doubles); samples->p = p */
+    const ggm_covariance_settings *covariance; /* how it is formed from samples, or NULL for plainly; ignored without samples */
     double lambda;           /* penalty >= 0 */
     bool penalize_diagonal;
     bool scale;              /* solve for the correlation matrix of s and scale the answer back (ggm_default_problem: true) */

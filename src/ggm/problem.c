@@ -87,7 +87,7 @@ static ggm_status check_shape(const ggm_problem *problem)
 static ggm_status form_covariance(const ggm_problem *problem, int threads, double *s)
 {
     if (problem->samples)
-        return ggm_covariance(problem->samples, threads, s);
+        return ggm_covariance(problem->samples, problem->covariance, threads, s);
     for (size_t k = 0; k < problem->p * problem->p; k++)
         s[k] = (double)problem->s32[k];
     return GGM_OK;
@@ -104,6 +104,7 @@ ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *
         taken->s = *owned;
         taken->s32 = NULL;
         taken->samples = NULL;
+        taken->covariance = NULL;
     }
     if (status == GGM_OK)
         status = ggm_check_problem(taken);
