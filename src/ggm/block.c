@@ -1,60 +1,107 @@
-/* One connected component: its own compact copy of S, the iterate W and the columns of T, all owned by the block.
- *
- * Cold start: W = diag(S) + (1 - t) offdiag(S) + diag(L), with the largest t <= 1 that keeps |W - S| <= L. It is feasible, and
- * positive definite whenever t > 0: a mixture of the positive semidefinite S and its positive diagonal. (S + L itself, the start of
- * R's glasso, is feasible too, but further away and singular when the diagonal is not penalised and n < p.)
- *
- * Warm start from lambda': for lambda < lambda', W = S + (lambda / lambda')(W' - S), a mixture of S and the old W: feasible for the new
- * bounds and positive definite, while W' is not feasible; starting there makes R's glasso fail on paths (Mazumder & Hastie, EJS
- * 2012). For lambda > lambda', W' itself is feasible. Between old blocks W' is 0. */
+/* One connected component: its own compact copies of S and W, in single precision or double, and the columns of T, all owned by
+ * the block. start.c fills them in; here are their lives, the start from a given precision matrix, and T out of the columns. */
 #include "ggm/internal.h"
 
 #include <math.h>
 #include <string.h>
-
-#define SHARED 400 /* variables from which on threads share the copying: it is the first touch of the pages too */
 
 static size_t square(int m)
 {
     return (size_t)m * (size_t)m;
 }
 
-static void copy_covariance(ggm_block *block, const ggm_problem *problem, const double *scales)
+static void copy_weights(ggm_block *block)
 {
-    const size_t tile = 64, m = (size_t)block->m; /* tiles, for ggm_entry reads both triangles */
-#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, problem, scales, tile, m)
-    for (size_t i0 = 0; i0 < m; i0 += tile)
-        for (size_t j0 = 0; j0 < m; j0 += tile)
-            for (size_t i = i0; i < m && i < i0 + tile; i++)
-                for (size_t j = j0; j < m && j < j0 + tile; j++)
-                    block->s[i * m + j] = ggm_entry(problem, scales, (size_t)block->node[i], (size_t)block->node[j]);
-    for (size_t i = 0; block->weights && i < m; i++)
+    const size_t m = (size_t)block->m, p = block->problem->p;
+    for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < m; j++)
-            block->weights[i * m + j] = problem->weights[(size_t)block->node[i] * problem->p + (size_t)block->node[j]];
-}
-
-bool ggm_block_init(ggm_block *block, const ggm_problem *problem, const double *scales, const int *node, int m, double lambda)
-{
-    *block = (ggm_block){.m = m, .node = node, .lambda = lambda, .penalize_diagonal = problem->penalize_diagonal};
-    block->s = ggm_alloc(square(m), sizeof *block->s);
-    block->w = ggm_alloc(square(m), sizeof *block->w);
-    block->weights = problem->weights ? ggm_alloc(square(m), sizeof *block->weights) : NULL;
-    block->columns = ggm_alloc_zero((size_t)m, sizeof *block->columns);
-    if (!block->s || !block->w || !block->columns || (problem->weights && !block->weights)) {
-        ggm_block_release(block);
-        return false;
-    }
-    copy_covariance(block, problem, scales);
-    return true;
+            block->weights[i * m + j] = block->problem->weights[(size_t)block->node[i] * p + (size_t)block->node[j]];
 }
 
 static void set_diagonal(ggm_block *block)
 {
-    const size_t m = (size_t)block->m;
-    for (size_t i = 0; i < m; i++) {
-        block->w[i * m + i] = ggm_diagonal(block, (int)i);
-        block->columns[i].diagonal = 1 / block->w[i * m + i];
+    for (int i = 0; i < block->m; i++) {
+        const size_t node = (size_t)block->node[i];
+        block->diagonal[i] = ggm_entry(block->problem, block->scales, node, node) + ggm_penalty(block, i, i);
     }
+}
+
+static bool alloc_matrices(ggm_block *block, bool single)
+{
+    if (single) {
+        block->s32 = ggm_alloc(square(block->m), sizeof *block->s32);
+        block->w32 = ggm_alloc(square(block->m), sizeof *block->w32);
+        return block->s32 && block->w32;
+    }
+    block->s = ggm_alloc(square(block->m), sizeof *block->s);
+    block->w = ggm_alloc(square(block->m), sizeof *block->w);
+    return block->s && block->w;
+}
+
+static void free_matrices(ggm_block *block, bool single)
+{
+    if (single) {
+        ggm_free(block->s32);
+        ggm_free(block->w32);
+        block->s32 = block->w32 = NULL;
+    } else {
+        ggm_free(block->s);
+        ggm_free(block->w);
+        block->s = block->w = NULL;
+    }
+}
+
+bool ggm_block_init(ggm_block *block, const ggm_problem *problem, const double *scales, const int *node, int m, double lambda, bool single)
+{
+    *block = (ggm_block){.m = m, .node = node, .problem = problem, .scales = scales, .lambda = lambda, .penalize_diagonal = problem->penalize_diagonal};
+    block->weights = problem->weights ? ggm_alloc(square(m), sizeof *block->weights) : NULL;
+    block->columns = ggm_alloc_zero((size_t)m, sizeof *block->columns);
+    block->diagonal = ggm_alloc((size_t)m, sizeof *block->diagonal);
+    if (!alloc_matrices(block, single) || !block->columns || !block->diagonal || (problem->weights && !block->weights)) {
+        ggm_block_release(block);
+        return false;
+    }
+    if (block->weights)
+        copy_weights(block);
+    set_diagonal(block);
+    if (single)
+        ggm_fill_covariance32(block);
+    else
+        ggm_fill_covariance64(block);
+    return true;
+}
+
+bool ggm_block_widen(ggm_block *block)
+{
+    if (block->w)
+        return true;
+    if (!alloc_matrices(block, false)) {
+        free_matrices(block, false);
+        return false;
+    }
+    ggm_fill_covariance64(block);
+    for (size_t k = 0; k < square(block->m); k++)
+        block->w[k] = (double)block->w32[k];
+    for (size_t i = 0; i < (size_t)block->m; i++)
+        block->w[i * (size_t)block->m + i] = block->diagonal[i];
+    free_matrices(block, true);
+    return true;
+}
+
+bool ggm_block_narrow(ggm_block *block)
+{
+    if (block->w32)
+        return true;
+    if (!alloc_matrices(block, true)) {
+        free_matrices(block, true);
+        return false;
+    }
+    for (size_t k = 0; k < square(block->m); k++) {
+        block->s32[k] = (float)block->s[k];
+        block->w32[k] = (float)block->w[k];
+    }
+    free_matrices(block, false);
+    return true;
 }
 
 bool ggm_column_reserve(ggm_column *column, int count)
@@ -81,45 +128,21 @@ bool ggm_column_reserve(ggm_column *column, int count)
     return true;
 }
 
-/* The constraints that beta = 0 violates */
-static bool first_active_sets(ggm_block *block)
-{
-    const size_t m = (size_t)block->m;
-    for (size_t j = 0; j < m; j++) {
-        ggm_column *column = &block->columns[j];
-        column->count = 0;
-        for (size_t i = 0; i < m; i++)
-            if (i != j && fabs(block->s[j * m + i]) > ggm_penalty(block, (int)i, (int)j)) {
-                if (!ggm_column_reserve(column, column->count + 1))
-                    return false;
-                column->index[column->count] = (int)i;
-                column->beta[column->count++] = 0;
-            }
-    }
-    return true;
-}
-
 bool ggm_block_cold(ggm_block *block)
 {
-    ggm_evidence evidence = {.m = block->m, .s = block->s, .weights = block->weights, .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal};
-    double keep = 1 - ggm_shrinkage(&evidence);
-    const size_t m = (size_t)block->m;
-#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, keep, m)
-    for (size_t i = 0; i < m; i++)
-        for (size_t k = i * m; k < (i + 1) * m; k++)
-            block->w[k] = keep * block->s[k];
-    set_diagonal(block);
-    return first_active_sets(block);
+    return block->w32 ? ggm_fill_cold32(block) : ggm_fill_cold64(block);
 }
 
 void ggm_block_rescale(ggm_block *block, double lambda)
 {
-    double ratio = fmin(1, lambda / block->lambda);
-    for (size_t k = 0; k < square(block->m); k++)
-        block->w[k] = block->s[k] + ratio * (block->w[k] - block->s[k]);
+    const double ratio = fmin(1, lambda / block->lambda);
     block->lambda = lambda;
     block->sweeps = 0;
     set_diagonal(block);
+    if (block->w32)
+        ggm_fill_rescale32(block, ratio);
+    else
+        ggm_fill_rescale64(block, ratio);
 }
 
 /* The old column's entries whose variables are in this block, renumbered */
@@ -142,23 +165,17 @@ static bool warm_column(ggm_column *column, const ggm_column *old, const int *ol
 
 bool ggm_block_warm(ggm_block *block, const ggm_places *places, const ggm_block *old, const ggm_places *old_places, double old_lambda)
 {
-    const size_t m = (size_t)block->m;
     const double ratio = fmin(1, block->lambda / old_lambda);
     const int number = places->block_of[block->node[0]];
-    for (size_t i = 0; i < m; i++) {
+    for (int i = 0; i < block->m; i++) {
         const int a = old_places->block_of[block->node[i]];
-        double *w = block->w + i * m;
-        const double *s = block->s + i * m;
-        const double *row = a >= 0 ? old[a].w + (size_t)old_places->place[block->node[i]] * (size_t)old[a].m : NULL;
-        for (size_t j = 0; j < m; j++) {
-            const int b = old_places->block_of[block->node[j]];
-            double before = row && a == b ? row[old_places->place[block->node[j]]] : 0;
-            w[j] = s[j] + ratio * (before - s[j]);
-        }
-        if (row && !warm_column(&block->columns[i], &old[a].columns[old_places->place[block->node[i]]], old[a].node, places, number))
+        if (a >= 0 && !warm_column(&block->columns[i], &old[a].columns[old_places->place[block->node[i]]], old[a].node, places, number))
             return false;
     }
-    set_diagonal(block);
+    if (block->w32)
+        ggm_fill_warm32(block, old, old_places, ratio);
+    else
+        ggm_fill_warm64(block, old, old_places, ratio);
     return true;
 }
 
@@ -217,8 +234,7 @@ static bool covariance_of_start(ggm_block *block)
 {
     static const double shares[] = {0, 0.01, 0.1, 0.5};
     const size_t m = (size_t)block->m;
-    ggm_evidence evidence = {.m = block->m, .s = block->s, .weights = block->weights, .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal,
-                             .t = &block->precision};
+    const ggm_evidence evidence = ggm_block_evidence(block);
     double logdet;
     if (!ggm_logdet_sparse(&block->precision, block->feasible, &logdet) || !ggm_linalg_host.invert(block->feasible, block->m))
         return false;
@@ -395,9 +411,11 @@ void ggm_block_release(ggm_block *block)
         ggm_free(block->columns[j].beta);
     }
     ggm_free(block->columns);
-    ggm_free(block->s);
-    ggm_free(block->w);
+    free_matrices(block, true);
+    free_matrices(block, false);
     ggm_free(block->weights);
+    ggm_free(block->diagonal);
+    ggm_free(block->residual);
     ggm_free(block->feasible);
     ggm_free(block->product);
     ggm_sparse_release(&block->precision);

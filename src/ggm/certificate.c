@@ -36,6 +36,23 @@ GGM_CLONES static void clip_row(double *restrict f, const double *restrict w, co
     }
 }
 
+/* S_i,from .. S_i,from+count: where it is stored, or put together in `buffer` */
+static const double *covariance_row(const ggm_evidence *evidence, size_t i, size_t from, size_t count, double *buffer)
+{
+    if (evidence->s)
+        return evidence->s + i * (size_t)evidence->m + from;
+    const size_t row = (size_t)evidence->node[i];
+    for (size_t c = 0; c < count; c++)
+        buffer[c] = ggm_entry(evidence->problem, evidence->scales, row, (size_t)evidence->node[from + c]);
+    return buffer;
+}
+
+static double covariance_at(const ggm_evidence *evidence, size_t i, size_t j)
+{
+    double entry;
+    return *covariance_row(evidence, i, j, 1, &entry);
+}
+
 static void clip(const ggm_evidence *evidence, const double *w, double *feasible, size_t i)
 {
     const size_t m = (size_t)evidence->m;
@@ -64,82 +81,163 @@ void ggm_bound_clip(const ggm_evidence *evidence, const double *w, double *feasi
     }
 }
 
-GGM_CLONES static double largest_entry(const double *row, size_t m)
+/* ---- the bound ----
+ * F is never stored whole: E is computed by tiles of columns, each from its own columns of F, and kept in single precision, which is
+ * plenty for a sum of its squares and half the memory. */
+#define ROWS_AT_ONCE 64
+#define TILE_BYTES ((size_t)1 << 19) /* of F's columns at a time: they are to stay in the second-level cache */
+
+bool ggm_bound_init(ggm_bound *bound, const ggm_evidence *evidence, const double *w, const float *w32, float *residual, int threads)
+{
+    const size_t m = (size_t)evidence->m;
+    size_t width = TILE_BYTES / sizeof(double) / m / 16 * 16;
+    width = width < 16 ? 16 : width > 256 ? 256 : width;
+    const int tiles = (int)((m + width - 1) / width);
+    *bound = (ggm_bound){.evidence = evidence, .w = w, .w32 = w32, .residual = residual, .width = (int)width, .tiles = tiles};
+    bound->space = ggm_alloc((size_t)threads * (m + 2) * width, sizeof *bound->space);
+    bound->sums = ggm_alloc_zero((size_t)tiles + m / GGM_SLICE + 1, sizeof *bound->sums);
+    if (bound->space && bound->sums)
+        return true;
+    ggm_bound_release(bound);
+    return false;
+}
+
+void ggm_bound_release(ggm_bound *bound)
+{
+    ggm_free(bound->space);
+    ggm_free(bound->sums);
+    *bound = (ggm_bound){0};
+}
+
+GGM_CLONES static void clip_segment32(double *restrict f, const float *restrict w, const double *restrict s, double limit, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        double u = (double)w[j] - s[j];
+        u = u > limit ? limit : u;
+        u = u < -limit ? -limit : u;
+        f[j] = s[j] + u;
+    }
+}
+
+/* First entry of row i of T in column `from` or behind */
+static size_t first_entry(const ggm_sparse *t, size_t i, size_t from)
+{
+    size_t low = t->start[i], high = t->start[i + 1];
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((size_t)t->index[middle] < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Row i of F in columns [from, from + count) */
+static void feasible_segment(const ggm_bound *bound, size_t i, size_t from, size_t count, double *f, double *buffer, ggm_bound_sums *sums)
+{
+    const ggm_evidence *evidence = bound->evidence;
+    const ggm_sparse *t = evidence->t;
+    const size_t at = i * (size_t)evidence->m + from;
+    const double *s = covariance_row(evidence, i, from, count, buffer);
+    if (evidence->weights) {
+        for (size_t c = 0; c < count; c++) {
+            double limit = ggm_limit(evidence, i, from + c), w = bound->w32 ? (double)bound->w32[at + c] : bound->w[at + c];
+            f[c] = s[c] + fmax(-limit, fmin(limit, w - s[c]));
+        }
+    } else if (bound->w32) {
+        clip_segment32(f, bound->w32 + at, s, evidence->lambda, count);
+    } else {
+        clip_row(f, bound->w + at, s, evidence->lambda, count);
+    }
+    if (i >= from && i < from + count)
+        f[i - from] = s[i - from] + ggm_limit(evidence, i, i);
+    for (size_t k = first_entry(t, i, from); k < t->start[i + 1] && (size_t)t->index[k] < from + count; k++) {
+        const size_t j = (size_t)t->index[k], c = j - from;
+        const double limit = ggm_limit(evidence, i, j), x = t->value[k];
+        if (x == 0)
+            continue;
+        if (isfinite(limit))
+            f[c] = s[c] + copysign(limit, x);
+        sums->slack += fmax(0, limit * fabs(x) - (f[c] - s[c]) * x);
+    }
+}
+
+GGM_CLONES static double store_residual(float *restrict out, const double *restrict row, size_t n)
 {
     double largest = 0;
-    for (size_t j = 0; j < m; j++) {
+    for (size_t j = 0; j < n; j++) {
         double x = row[j] < 0 ? -row[j] : row[j];
         largest = x > largest ? x : largest;
+        out[j] = (float)row[j];
     }
     return largest;
 }
 
-#define ROWS_AT_ONCE 64
-
-/* Row i of E = T F - I */
-static void product_row(const ggm_sparse *t, const double *feasible, size_t i, double *row)
+/* Row i of E = T F - I in a tile's columns, f being F's; returns its largest entry */
+static double residual_segment(const ggm_bound *bound, size_t i, size_t from, size_t count, const double *f, double *row, double *part)
 {
-    const size_t m = t->p;
+    const ggm_sparse *t = bound->evidence->t;
     const double *rows[ROWS_AT_ONCE];
-    double factors[ROWS_AT_ONCE];
-    memset(row, 0, m * sizeof *row);
+    memset(row, 0, count * sizeof *row);
     for (size_t k = t->start[i]; k < t->start[i + 1]; k += ROWS_AT_ONCE) {
-        int count = 0;
-        for (; count < ROWS_AT_ONCE && k + (size_t)count < t->start[i + 1]; count++) {
-            rows[count] = feasible + (size_t)t->index[k + (size_t)count] * m;
-            factors[count] = -t->value[k + (size_t)count];
-        }
-        ggm_linalg_host.combine(row, row, m, rows, factors, count);
+        int n = 0;
+        for (; n < ROWS_AT_ONCE && k + (size_t)n < t->start[i + 1]; n++)
+            rows[n] = f + (size_t)t->index[k + (size_t)n] * (size_t)bound->width;
+        ggm_linalg_host.combine64(part, count, rows, t->value + k, n);
+        for (size_t c = 0; c < count; c++)
+            row[c] += part[c];
     }
-    row[i] -= 1;
+    if (i >= from && i < from + count)
+        row[i - from] -= 1;
+    return store_residual(bound->residual + i * t->p + from, row, count);
 }
 
-void ggm_bound_product(const ggm_evidence *evidence, const double *feasible, double *product, ggm_row_sums *sums, int from, int to)
+void ggm_bound_tile(void *context, int tile, int thread)
 {
-    const size_t m = (size_t)evidence->m;
-    const ggm_sparse *t = evidence->t;
-    double unit = 0;
+    const ggm_bound *bound = context;
+    const size_t m = (size_t)bound->evidence->m, width = (size_t)bound->width, from = (size_t)tile * width;
+    const size_t count = from + width < m ? width : m - from;
+    double *f = bound->space + (size_t)thread * (m + 2) * width, *buffer = f + m * width, *part = buffer + width;
+    ggm_bound_sums sums = {0};
     for (size_t i = 0; i < m; i++)
-        unit = fmax(unit, evidence->s[i * m + i]);
-    for (size_t i = (size_t)from; i < (size_t)to; i++) {
-        product_row(t, feasible, i, product + i * m);
-        double slack = 0, kkt = largest_entry(product + i * m, m);
-        for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
-            size_t j = (size_t)t->index[k];
-            double limit = ggm_limit(evidence, i, j), u = feasible[i * m + j] - evidence->s[i * m + j], x = t->value[k];
-            if (x == 0)
-                continue;
-            slack += fmax(0, limit * fabs(x) - u * x);
-            kkt = fmax(kkt, fabs(u - copysign(limit, x)) / unit);
-        }
-        sums[i] = (ggm_row_sums){.slack = slack, .kkt = kkt};
-    }
+        feasible_segment(bound, i, from, count, f + i * width, buffer, &sums);
+    for (size_t i = 0; i < m; i++)
+        sums.kkt = fmax(sums.kkt, residual_segment(bound, i, from, count, f, buffer, part));
+    bound->sums[tile] = sums;
 }
 
-void ggm_bound_square(const double *product, int m, ggm_row_sums *sums, int from, int to)
+/* The share of rows [from, to) in sum E_ij E_ji, and what rounding E to single precision may have taken from it */
+void ggm_bound_square(void *context, int slice, int thread)
 {
-    const size_t tile = 32, n = (size_t)m;
-    for (size_t i0 = (size_t)from; i0 < (size_t)to; i0 += tile)
-        for (size_t j0 = 0; j0 < n; j0 += tile) /* tiles: the second factor is read down its columns */
-            for (size_t i = i0; i < (size_t)to && i < i0 + tile; i++) {
-                double sum = 0;
-                for (size_t j = j0; j < n && j < j0 + tile; j++)
-                    sum += product[i * n + j] * product[j * n + i];
-                sums[i].square += sum;
-            }
+    (void)thread;
+    const ggm_bound *bound = context;
+    const size_t step = 32, n = (size_t)bound->evidence->m;
+    const float *e = bound->residual;
+    int from, to;
+    ggm_slice(bound->evidence->m, slice, &from, &to);
+    double square = 0, size = 0;
+    for (size_t i0 = (size_t)from; i0 < (size_t)to; i0 += step)
+        for (size_t j0 = 0; j0 < (size_t)to; j0 += step) /* tiles: the second factor is read down its columns */
+            for (size_t i = i0; i < (size_t)to && i < i0 + step; i++)
+                for (size_t j = j0; j <= i && j < j0 + step; j++) {
+                    double x = (double)e[i * n + j] * (double)e[j * n + i], twice = i == j ? x : 2 * x;
+                    square += twice;
+                    size += fabs(twice);
+                }
+    bound->sums[bound->tiles + slice].square = square + 2.4e-7 * size;
 }
 
-ggm_bound ggm_bound_finish(const ggm_row_sums *sums, int m)
+ggm_gap ggm_bound_finish(const ggm_bound *bound)
 {
     double slack = 0, square = 0, kkt = 0;
-    for (int i = 0; i < m; i++) {
-        slack += sums[i].slack;
-        square += sums[i].square;
-        kkt = fmax(kkt, sums[i].kkt);
+    for (int k = 0; k < bound->tiles + ggm_slices(bound->evidence->m); k++) {
+        slack += bound->sums[k].slack;
+        square += bound->sums[k].square;
+        kkt = fmax(kkt, bound->sums[k].kkt);
     }
-    square = fmax(square, 0);
-    double eta = sqrt(square);
-    return (ggm_bound){.gap = eta < 1 ? slack + square / (2 * (1 - eta)) : (double)INFINITY, .kkt = kkt};
+    double eta = sqrt(fmax(square, 0));
+    return (ggm_gap){.gap = eta < 1 ? slack + eta * eta / (2 * (1 - eta)) : (double)INFINITY, .kkt = kkt};
 }
 
 double ggm_linear_part(const ggm_evidence *evidence)
@@ -150,7 +248,7 @@ double ggm_linear_part(const ggm_evidence *evidence)
         for (size_t k = t->start[i]; k < t->start[i + 1]; k++)
             if (t->value[k] != 0) {
                 size_t j = (size_t)t->index[k];
-                sum += evidence->s[i * t->p + j] * t->value[k] + ggm_limit(evidence, i, j) * fabs(t->value[k]);
+                sum += covariance_at(evidence, i, j) * t->value[k] + ggm_limit(evidence, i, j) * fabs(t->value[k]);
             }
     return sum;
 }

@@ -7,10 +7,33 @@
 #include <math.h>
 #include <string.h>
 
-static ggm_evidence evidence_of(const ggm_block *block)
+ggm_evidence ggm_block_evidence(const ggm_block *block)
 {
-    return (ggm_evidence){.m = block->m, .s = block->s, .weights = block->weights, .lambda = block->lambda,
-                          .penalize_diagonal = block->penalize_diagonal, .t = &block->precision};
+    return (ggm_evidence){.m = block->m, .s = block->s, .problem = block->problem, .scales = block->scales, .node = block->node, .weights = block->weights,
+                          .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal, .t = &block->precision};
+}
+
+bool ggm_precision_gap(ggm_block *block, ggm_crew *crew)
+{
+    const ggm_evidence evidence = ggm_block_evidence(block);
+    const size_t m = (size_t)block->m;
+    if (!block->residual)
+        block->residual = ggm_alloc(m * m, sizeof *block->residual);
+    ggm_bound bound;
+    if (!block->residual || !ggm_bound_init(&bound, &evidence, block->w, block->w32, block->residual, crew->threads))
+        return false;
+    ggm_crew_run(crew, ggm_bound_tile, &bound, bound.tiles);
+    ggm_crew_run(crew, ggm_bound_square, &bound, ggm_slices(block->m));
+    const ggm_gap gap = ggm_bound_finish(&bound);
+    block->gap = gap.gap;
+    block->kkt = gap.kkt;
+    ggm_bound_release(&bound);
+    return true;
+}
+
+bool ggm_block_gap(ggm_block *block, ggm_crew *crew)
+{
+    return ggm_block_precision(block) && ggm_precision_gap(block, crew);
 }
 
 static void shrink(ggm_sparse *t, double factor)
@@ -21,39 +44,38 @@ static void shrink(ggm_sparse *t, double factor)
                 t->value[k] *= factor;
 }
 
-static void take_bound(ggm_block *block, ggm_row_sums *sums)
+/* The gap by the plain formula, for want of the bound */
+static ggm_status plain_gap(ggm_block *block)
 {
-    ggm_evidence evidence = evidence_of(block);
-    ggm_bound_clip(&evidence, block->w, block->feasible, 0, block->m);
-    ggm_bound_product(&evidence, block->feasible, block->product, sums, 0, block->m);
-    ggm_bound_square(block->product, block->m, sums, 0, block->m);
-    ggm_bound bound = ggm_bound_finish(sums, block->m);
-    block->gap = bound.gap;
-    block->kkt = bound.kkt;
+    if (!ggm_block_widen(block) || !ggm_block_space(block))
+        return GGM_ERROR_MEMORY;
+    const ggm_evidence evidence = ggm_block_evidence(block);
+    memcpy(block->feasible, block->w, (size_t)block->m * (size_t)block->m * sizeof *block->w);
+    const double dual = ggm_dual_logdet(&evidence, block->feasible, block->product);
+    if (!isfinite(dual))
+        return GGM_ERROR_INDEFINITE;
+    block->gap = fmax(0, block->objective - dual - block->m);
+    return GGM_OK;
 }
 
-ggm_status ggm_conclude(ggm_block *block, ggm_row_sums *sums)
+ggm_status ggm_conclude(ggm_block *block)
 {
     const int gentle = 8; /* halvings, roughly, before everything off the diagonal goes */
-    ggm_evidence evidence = evidence_of(block);
     double logdet = 0;
     int attempt = 0;
-    for (; !ggm_logdet_sparse(&block->precision, block->product, &logdet); attempt++) {
-        if (attempt > gentle)
-            return GGM_ERROR_INDEFINITE;
+    ggm_status status;
+    for (; (status = ggm_factor_logdet(&block->precision, &logdet)) == GGM_ERROR_INDEFINITE && attempt <= gentle; attempt++)
         shrink(&block->precision, attempt < gentle ? 0.7 : 0);
-    }
+    if (status != GGM_OK)
+        return status;
+    const ggm_evidence evidence = ggm_block_evidence(block);
     block->objective = ggm_linear_part(&evidence) - logdet;
-    if (attempt > 0)
-        take_bound(block, sums);
-    if (!isfinite(block->gap)) {
-        memcpy(block->feasible, block->w, (size_t)block->m * (size_t)block->m * sizeof *block->w);
-        double dual = ggm_dual_logdet(&evidence, block->feasible, block->product);
-        if (!isfinite(dual))
-            return GGM_ERROR_INDEFINITE;
-        block->gap = fmax(0, block->objective - dual - block->m);
-    }
-    return isfinite(block->objective) ? GGM_OK : GGM_ERROR_INDEFINITE;
+    ggm_crew alone = {.threads = 1};
+    if (attempt > 0 && !ggm_precision_gap(block, &alone))
+        return GGM_ERROR_MEMORY;
+    if (!isfinite(block->gap))
+        status = plain_gap(block);
+    return status != GGM_OK || isfinite(block->objective) ? status : GGM_ERROR_INDEFINITE;
 }
 
 static bool dense_precision(ggm_block *block, const double *inverse)
@@ -89,20 +111,16 @@ static bool well_posed(const double *factor, const double *s, int m)
 ggm_status ggm_unpenalised(ggm_block *block)
 {
     const size_t m = (size_t)block->m;
-    ggm_row_sums *sums = ggm_alloc(m, sizeof *sums);
-    ggm_status status = ggm_block_space(block) && sums ? GGM_OK : GGM_ERROR_MEMORY;
+    if (!ggm_block_widen(block) || !ggm_block_space(block))
+        return GGM_ERROR_MEMORY;
     double *product = block->product;
-    if (status == GGM_OK) {
-        memcpy(block->w, block->s, m * m * sizeof *block->w);
-        memcpy(product, block->s, m * m * sizeof *product);
-        bool good = ggm_linalg_host.cholesky(product, block->m) && well_posed(product, block->s, block->m) && ggm_linalg_host.invert(product, block->m);
-        status = !good ? GGM_ERROR_INDEFINITE : dense_precision(block, product) ? GGM_OK : GGM_ERROR_MEMORY;
-    }
-    if (status == GGM_OK) {
-        take_bound(block, sums);
-        block->outcome = GGM_CONVERGED;
-        status = ggm_conclude(block, sums);
-    }
-    ggm_free(sums);
-    return status;
+    memcpy(block->w, block->s, m * m * sizeof *block->w);
+    memcpy(product, block->s, m * m * sizeof *product);
+    if (!ggm_linalg_host.cholesky(product, block->m) || !well_posed(product, block->s, block->m) || !ggm_linalg_host.invert(product, block->m))
+        return GGM_ERROR_INDEFINITE;
+    ggm_crew alone = {.threads = 1};
+    if (!dense_precision(block, product) || !ggm_precision_gap(block, &alone))
+        return GGM_ERROR_MEMORY;
+    block->outcome = GGM_CONVERGED;
+    return ggm_conclude(block);
 }

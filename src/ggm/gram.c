@@ -15,8 +15,11 @@
  * passes the linear system of the nonzero coordinates is solved by Cholesky, the step cut where a coordinate would change
  * sign (it becomes 0), and passes go on from there. That is an active-set method whose pivoting is left to the passes.
  *
- * An active set of more than half of the block is not gathered: the passes then work on the full residual and rows of W. */
+ * An active set of more than half of the block is not gathered: the passes then work on the full residual and rows of W.
+ *
+ * In single precision (real.h) W, S, the Gram matrix and gradients are floats, coefficients and pivots doubles. */
 #include "ggm/internal.h"
+#include "ggm/real.h"
 #include "ggm/simd.h"
 
 #include <math.h>
@@ -25,51 +28,19 @@
 #define ROUNDS 4
 #define PASSES 60
 #define FACE_EVERY 8 /* passes between two solutions of the linear system */
+#ifdef GGM_SINGLE
+#define EXACT_PASSES 500 /* rounding ends the descent there; bcd.c begins again in double precision when a column fails */
+#define EXACT_FLOOR 1e-7
+#else
 #define EXACT_PASSES 20000
+#define EXACT_FLOOR 1e-14
+#endif
 
-bool ggm_scratch_init(ggm_scratch *scratch, int m)
-{
-    size_t n = (size_t)m;
-    *scratch = (ggm_scratch){0};
-    scratch->gradient = ggm_alloc(n, sizeof *scratch->gradient);
-    scratch->diagonal = ggm_alloc(n, sizeof *scratch->diagonal);
-    scratch->inverse = ggm_alloc(n, sizeof *scratch->inverse);
-    scratch->limit = ggm_alloc(n, sizeof *scratch->limit);
-    scratch->rows = ggm_alloc(n, sizeof *scratch->rows);
-    scratch->rows32 = ggm_alloc(n, sizeof *scratch->rows32);
-    scratch->factors = ggm_alloc(n, sizeof *scratch->factors);
-    scratch->face = ggm_alloc(n, sizeof *scratch->face);
-    scratch->has_row = ggm_alloc(n, 1);
-    scratch->active = ggm_alloc_zero(n, 1);
-    bool good = scratch->gradient && scratch->diagonal && scratch->inverse && scratch->limit && scratch->rows && scratch->rows32 &&
-                scratch->factors && scratch->face && scratch->has_row && scratch->active;
-    if (!good)
-        ggm_scratch_release(scratch);
-    return good;
-}
-
-void ggm_scratch_release(ggm_scratch *scratch)
-{
-    ggm_free(scratch->gram);
-    ggm_free(scratch->factor);
-    ggm_free(scratch->face);
-    ggm_free(scratch->gradient);
-    ggm_free(scratch->diagonal);
-    ggm_free(scratch->inverse);
-    ggm_free(scratch->limit);
-    ggm_free(scratch->rows);
-    ggm_free(scratch->rows32);
-    ggm_free(scratch->factors);
-    ggm_free(scratch->has_row);
-    ggm_free(scratch->active);
-    *scratch = (ggm_scratch){0};
-}
-
-static bool reserve(double **array, size_t *capacity, size_t count)
+static bool reserve(void **array, size_t *capacity, size_t count, size_t size)
 {
     if (count <= *capacity)
         return true;
-    double *fresh = ggm_alloc(count + count / 2, sizeof *fresh);
+    void *fresh = ggm_alloc(count + count / 2, size);
     if (!fresh)
         return false;
     ggm_free(*array);
@@ -78,25 +49,13 @@ static bool reserve(double **array, size_t *capacity, size_t count)
     return true;
 }
 
-GGM_CLONES static void gather(double *restrict out, const double *restrict row, const int *restrict index, int n)
+GGM_CLONES static void gather(real *restrict out, const real *restrict row, const int *restrict index, int n)
 {
     for (int b = 0; b < n; b++)
         out[b] = row[index[b]];
 }
 
-GGM_CLONES static void gather32(double *restrict out, const float *restrict row, const int *restrict index, int n)
-{
-    for (int b = 0; b < n; b++)
-        out[b] = (double)row[index[b]];
-}
-
-GGM_CLONES static void subtract32(double *restrict g, const float *restrict row, double factor, size_t n)
-{
-    for (size_t b = 0; b < n; b++)
-        g[b] -= factor * (double)row[b];
-}
-
-GGM_CLONES static void subtract(double *restrict g, const double *restrict row, double factor, size_t n)
+GGM_CLONES static void subtract(real *restrict g, const real *restrict row, real factor, size_t n)
 {
     for (size_t b = 0; b < n; b++)
         g[b] -= factor * row[b];
@@ -112,7 +71,8 @@ typedef struct {
     const ggm_block *block;
     const ggm_column *column;
     ggm_scratch *scratch;
-    double *gradient;    /* s - M b: over the active set, or over the whole block */
+    real *gram;          /* (count, count), rows valid where has_row */
+    real *gradient;      /* s - M b: over the active set, or over the whole block */
     bool direct;
 } passes;
 
@@ -120,23 +80,19 @@ typedef struct {
 static void move_gradient(const passes *p, int a, double step)
 {
     const ggm_block *block = p->block;
-    const size_t m = (size_t)block->m, at = (size_t)p->column->index[a] * m;
+    const size_t m = (size_t)block->m;
+    const real *w = W_OF(block) + (size_t)p->column->index[a] * m;
     const int n = p->column->count;
-    if (p->direct && block->w32) {
-        subtract32(p->gradient, block->w32 + at, step, m);
-    } else if (p->direct) {
-        subtract(p->gradient, block->w + at, step, m);
-    } else {
-        double *row = p->scratch->gram + (size_t)a * (size_t)n;
-        if (!p->scratch->has_row[a]) {
-            if (block->w32)
-                gather32(row, block->w32 + at, p->column->index, n);
-            else
-                gather(row, block->w + at, p->column->index, n);
-            p->scratch->has_row[a] = 1;
-        }
-        subtract(p->gradient, row, step, (size_t)n);
+    if (p->direct) {
+        subtract(p->gradient, w, (real)step, m);
+        return;
     }
+    real *row = p->gram + (size_t)a * (size_t)n;
+    if (!p->scratch->has_row[a]) {
+        gather(row, w, p->column->index, n);
+        p->scratch->has_row[a] = 1;
+    }
+    subtract(p->gradient, row, (real)step, (size_t)n);
 }
 
 /* One cyclic pass; returns the largest step in units of sqrt(W_aa) */
@@ -145,11 +101,11 @@ static double one_pass(const passes *p)
     const ggm_column *column = p->column;
     const int n = column->count;
     double *beta = column->beta;
-    const double *g = p->gradient;
+    const real *g = p->gradient;
     const double *inverse = p->scratch->inverse, *limit = p->scratch->limit;
     double largest = 0;
     for (int a = 0; a < n; a++) {
-        double gradient = p->direct ? g[column->index[a]] : g[a], old = beta[a];
+        double gradient = (double)(p->direct ? g[column->index[a]] : g[a]), old = beta[a];
         if (old == 0 && fabs(gradient) <= limit[a])
             continue;
         double diagonal = p->scratch->diagonal[a];
@@ -175,14 +131,14 @@ static bool solve_face(const passes *p)
         if (column->beta[a] != 0)
             face[count++] = a;
     const size_t q = (size_t)count;
-    if (!reserve(&scratch->factor, &scratch->factor_capacity, q * q))
+    if (!reserve((void **)&scratch->factor, &scratch->factor_capacity, q * q, sizeof *scratch->factor))
         return false;
     double *step = scratch->factors, share = 1;
     for (size_t x = 0; x < q; x++) {
         const size_t a = (size_t)face[x];
         for (size_t y = 0; y <= x; y++)
-            scratch->factor[x * q + y] = scratch->gram[a * n + (size_t)face[y]];
-        step[x] = p->gradient[a] - copysign(scratch->limit[a], column->beta[a]);
+            scratch->factor[x * q + y] = (double)p->gram[a * n + (size_t)face[y]];
+        step[x] = (double)p->gradient[a] - copysign(scratch->limit[a], column->beta[a]);
     }
     if (count < 2 || !ggm_linalg_host.solve(scratch->factor, step, count))
         return true; /* singular to working precision: the passes go on alone */
@@ -218,78 +174,100 @@ static bool run_passes(const passes *p, double inner, double floor, int most)
     return true;
 }
 
-/* row = S_j - W b over the whole block */
-static void full_residual(const ggm_block *block, int j, ggm_scratch *scratch, double *row)
+/* row = W b over the whole block */
+static void combine_rows(const ggm_block *block, int j, ggm_scratch *scratch, real *row)
 {
     const ggm_column *column = &block->columns[j];
     const size_t m = (size_t)block->m;
+    const real **rows = (const real **)scratch->rows;
     int count = 0;
     for (int a = 0; a < column->count; a++)
         if (column->beta[a] != 0) {
-            const size_t at = (size_t)column->index[a] * m;
-            if (block->w32)
-                scratch->rows32[count] = block->w32 + at;
-            else
-                scratch->rows[count] = block->w + at;
+            rows[count] = W_OF(block) + (size_t)column->index[a] * m;
             scratch->factors[count++] = column->beta[a];
         }
-    if (block->w32)
-        ggm_linalg_host.combine32(row, block->s + (size_t)j * m, m, scratch->rows32, scratch->factors, count);
-    else
-        ggm_linalg_host.combine(row, block->s + (size_t)j * m, m, scratch->rows, scratch->factors, count);
+    ggm_linalg_host.REAL(combine)(row, m, rows, scratch->factors, count);
 }
 
-static bool descend(ggm_block *block, int j, double inner, double floor, int most, ggm_scratch *scratch, double *row)
+GGM_CLONES static void subtract_from(real *restrict row, const real *restrict s, size_t m)
+{
+    for (size_t i = 0; i < m; i++)
+        row[i] = s[i] - row[i];
+}
+
+static bool descend(ggm_block *block, int j, double inner, double floor, int most, ggm_scratch *scratch)
 {
     ggm_column *column = &block->columns[j];
     const size_t m = (size_t)block->m;
+    const real *s = S_OF(block) + (size_t)j * m;
     const int n = column->count;
     passes p = {.block = block, .column = column, .scratch = scratch, .gradient = scratch->gradient, .direct = n > 64 && (size_t)n > m / 2};
-    if (!p.direct && !reserve(&scratch->gram, &scratch->gram_capacity, (size_t)n * (size_t)n))
+    if (!p.direct && !reserve(&scratch->gram, &scratch->gram_bytes, (size_t)n * (size_t)n * sizeof(real), 1))
         return false;
+    p.gram = scratch->gram;
     for (int a = 0; a < n; a++) {
         double diagonal = ggm_diagonal(block, column->index[a]);
         scratch->diagonal[a] = diagonal;
         scratch->inverse[a] = 1 / diagonal;
         scratch->limit[a] = ggm_penalty(block, column->index[a], j);
         scratch->has_row[a] = 0;
-        scratch->gradient[a] = block->s[(size_t)j * m + (size_t)column->index[a]];
+        if (!p.direct)
+            p.gradient[a] = s[column->index[a]];
     }
     if (p.direct) {
-        full_residual(block, j, scratch, row);
-        p.gradient = row;
+        p.gradient = scratch->row;
+        combine_rows(block, j, scratch, p.gradient);
+        subtract_from(p.gradient, s, m);
     }
     for (int a = 0; !p.direct && a < n; a++)
         if (column->beta[a] != 0)
             move_gradient(&p, a, column->beta[a]);
     if (!run_passes(&p, inner, floor, most))
         return false;
-    if (!p.direct)
-        full_residual(block, j, scratch, row);
+    if (p.direct)
+        subtract_from(p.gradient, s, m);
+    else
+        combine_rows(block, j, scratch, scratch->row);
     return true;
 }
 
+#define LOOK 64 /* entries looked at together, for violations are few */
+
+GGM_CLONES static int count_violations(const real *restrict s, const real *restrict w, real limit, size_t n)
+{
+    int count = 0;
+    for (size_t k = 0; k < n; k++) {
+        real u = w[k] - s[k];
+        count += u > limit || u < -limit;
+    }
+    return count;
+}
+
 /* Appends the violated constraints outside the active set, with coefficient 0. *worst: the largest excess in units of the limit. */
-static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch, const double *row, double *worst)
+static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch, double *worst)
 {
     ggm_column *column = &block->columns[j];
-    *worst = 0;
-    for (int a = 0; a < column->count; a++)
-        scratch->active[column->index[a]] = 1;
+    const size_t m = (size_t)block->m;
+    const real *s = S_OF(block) + (size_t)j * m, *w = scratch->row;
     const int before = column->count;
     bool good = true;
-    for (int i = 0; good && i < block->m; i++) {
-        double size = fabs(row[i]);
-        if (!block->weights && size <= block->lambda)
+    *worst = 0;
+    for (int a = 0; a < before; a++)
+        scratch->active[column->index[a]] = 1;
+    for (size_t from = 0; good && from < m; from += LOOK) {
+        const size_t to = from + LOOK < m ? from + LOOK : m;
+        if (!block->weights && count_violations(s + from, w + from, (real)block->lambda, to - from) == 0)
             continue;
-        double limit = ggm_penalty(block, i, j);
-        if (size <= limit || scratch->active[i] || i == j || rules->batch[i] == rules->current)
-            continue;
-        good = ggm_column_reserve(column, column->count + 1);
-        if (good) {
-            column->index[column->count] = i;
-            column->beta[column->count++] = 0;
-            *worst = fmax(*worst, limit > 0 ? size / limit - 1 : (double)INFINITY);
+        for (size_t i = from; good && i < to; i++) {
+            const double size = fabs((double)(s[i] - w[i])), limit = ggm_penalty(block, (int)i, j);
+            if (size <= limit || scratch->active[i] || i == (size_t)j || rules->batch[i] == rules->current)
+                continue;
+            good = ggm_column_reserve(column, column->count + 1);
+            if (good) {
+                column->index[column->count] = (int)i;
+                column->beta[column->count++] = 0;
+                *worst = fmax(*worst, limit > 0 ? size / limit - 1 : (double)INFINITY);
+            }
         }
     }
     for (int a = 0; a < before; a++)
@@ -297,26 +275,26 @@ static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules
     return good;
 }
 
-/* W_jj - W_j'b, where W_j = s - residual */
-static double schur(const ggm_block *block, int j, const double *row)
+/* W_jj - W_j'b, with the new row of W */
+static double schur(const ggm_block *block, int j, const real *row)
 {
     const ggm_column *column = &block->columns[j];
-    const size_t m = (size_t)block->m;
     double sum = ggm_diagonal(block, j);
     for (int a = 0; a < column->count; a++)
-        sum -= column->beta[a] * (block->s[(size_t)j * m + (size_t)column->index[a]] - row[column->index[a]]);
+        sum -= column->beta[a] * (double)row[column->index[a]];
     return sum;
 }
 
 /* Members of the batch whose constraint is violated: they could not join the active set now, the next sweep is to have them */
-static bool add_members(ggm_block *block, int j, const ggm_column_rules *rules, const double *row)
+static bool add_members(ggm_block *block, int j, const ggm_column_rules *rules, const real *row)
 {
     ggm_column *column = &block->columns[j];
+    const real *s = S_OF(block) + (size_t)j * (size_t)block->m;
     if (!ggm_column_reserve(column, column->count + rules->member_count))
         return false;
     for (int k = 0; k < rules->member_count; k++) {
         int i = rules->member[k];
-        if (i != j && fabs(row[i]) > ggm_penalty(block, i, j)) {
+        if (i != j && fabs((double)(s[i] - row[i])) > ggm_penalty(block, i, j)) {
             column->index[column->count] = i;
             column->beta[column->count++] = 0;
         }
@@ -336,24 +314,18 @@ static void drop_zeros(ggm_column *column, int kept)
     column->count = n;
 }
 
-GGM_CLONES static void residual_to_covariance(double *restrict row, const double *restrict s, size_t m)
-{
-    for (size_t i = 0; i < m; i++)
-        row[i] = s[i] - row[i];
-}
-
-ggm_status ggm_column_solve(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch, double *row)
+ggm_status REAL(ggm_column_solve)(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch)
 {
     ggm_column *column = &block->columns[j];
-    const size_t m = (size_t)block->m;
     const double diagonal = ggm_diagonal(block, j), unit = sqrt(diagonal), tiny = 1e-12 * diagonal;
+    real *row = scratch->row;
     int added = 0;
     for (int round = 0; round < ROUNDS; round++) {
         double worst;
-        if (!descend(block, j, rules->inner, rules->floor * unit, PASSES, scratch, row))
+        if (!descend(block, j, rules->inner, rules->floor * unit, PASSES, scratch))
             return GGM_ERROR_MEMORY;
         int before = column->count;
-        if (!add_violators(block, j, rules, scratch, row, &worst))
+        if (!add_violators(block, j, rules, scratch, &worst))
             return GGM_ERROR_MEMORY;
         added = column->count - before;
         if (worst <= rules->slack)
@@ -362,7 +334,7 @@ ggm_status ggm_column_solve(ggm_block *block, int j, const ggm_column_rules *rul
     double left = schur(block, j, row);
     for (int attempt = 0; !(left > tiny) && attempt < ROUNDS; attempt++) {
         double worst;
-        if (!descend(block, j, 0, 1e-14 * unit, EXACT_PASSES, scratch, row) || !add_violators(block, j, rules, scratch, row, &worst))
+        if (!descend(block, j, 0, EXACT_FLOOR * unit, EXACT_PASSES, scratch) || !add_violators(block, j, rules, scratch, &worst))
             return GGM_ERROR_MEMORY;
         added = 0;
         left = schur(block, j, row);
@@ -374,7 +346,6 @@ ggm_status ggm_column_solve(ggm_block *block, int j, const ggm_column_rules *rul
     if (!add_members(block, j, rules, row))
         return GGM_ERROR_MEMORY;
     drop_zeros(column, added + column->count - before);
-    residual_to_covariance(row, block->s + (size_t)j * m, m);
-    row[j] = diagonal;
+    row[j] = (real)diagonal;
     return GGM_OK;
 }

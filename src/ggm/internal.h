@@ -3,9 +3,12 @@
  *   api.c          public entry points, defaults, texts
  *   problem.c      checks S and the settings, scales
  *   screen.c       connected components of {|S_ij| > L_ij}
- *   block.c        one component: its compact S and W, cold and warm starts, T out of it
- *   bcd.c          sweeps over a block's columns, threads, when to stop
- *   gram.c         one column's lasso
+ *   block.c        one component: its compact S and W, T out of it
+ *   start.c        S and W of a block, cold and warm; twice, see real.h
+ *   bcd.c          block coordinate descent: precision, when to stop
+ *   sweep.c        one sweep over a block's columns, threads; twice, see real.h
+ *   gram.c         one column's lasso; twice, see real.h
+ *   scratch.c      a thread's memory for it
  *   crew.c         threads that help each other, time limit, interrupt
  *   finish.c       objective and gap of a finished block; lambda = 0
  *   certificate.c  objective, duality gap, KKT residual: knows S, L, T and a candidate W, nothing of the solver
@@ -14,6 +17,7 @@
  *   covariance.c   S from samples
  *   certify.c      ggm_certify, which uses certificate.c and LAPACK alone
  *   linalg.c       the table of dense operations
+ *   factor.c       sparse Cholesky factorization, for logdet T
  *   memory.c       the only door to the heap
  *
  * Letters: m variables in a block; S, W, T as in ggm.h; L penalties; beta_j the lasso coefficients of column j,
@@ -32,9 +36,9 @@ void ggm_free(void *memory);
 
 /* ---- linalg.c: dense operations, behind a table so that another backend can take their place ---- */
 typedef struct {
-    /* r = s - sum_a beta[a] rows[a], all of length n */
-    void (*combine)(double *r, const double *s, size_t n, const double *const *rows, const double *beta, int count);
-    void (*combine32)(double *r, const double *s, size_t n, const float *const *rows, const double *beta, int count);
+    /* r = sum_a beta[a] rows[a], all of length n */
+    void (*combine64)(double *r, size_t n, const double *const *rows, const double *beta, int count);
+    void (*combine32)(float *r, size_t n, const float *const *rows, const double *beta, int count);
     /* Lower Cholesky factor in place of the (m, m) matrix (the other triangle is left alone); false if not positive definite */
     bool (*cholesky)(double *a, int m);
     /* x = inverse(a) x, a (m, m) positive definite, of which the lower triangle is read and overwritten; false if it is not */
@@ -45,20 +49,23 @@ typedef struct {
 extern const ggm_linalg ggm_linalg_host;
 double ggm_logdet(const double *factor, int m);  /* of the matrix whose Cholesky factor this is */
 
+/* ---- factor.c ---- */
+/* logdet of a sparse symmetric matrix; GGM_ERROR_INDEFINITE if it is not positive definite */
+ggm_status ggm_factor_logdet(const ggm_sparse *a, double *logdet);
+
 /* ---- problem.c ---- */
 double ggm_now(void);                            /* seconds, monotonic */
 ggm_status ggm_check_settings(const ggm_settings *settings);
-/* The problem with S in double precision, checked: as given, or formed from s32 or samples in memory that the caller frees (*owned, NULL if
- * there is none) */
+/* The problem with S in double precision, checked and symmetric to the last bit: as given, or formed from s32, samples or an S with
+ * rounding in memory that the caller frees (*owned, NULL if there is none) */
 ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned);
-ggm_status ggm_check_problem(const ggm_problem *problem); /* the entries of s, weights and start */
 ggm_status ggm_check_sparse(const ggm_sparse *t, size_t p);
 int ggm_thread_count(int wanted);
 double *ggm_scales(const ggm_problem *problem);  /* (p) 1/s_i, or 1 without scaling; NULL: no memory */
 /* Entry of the solved problem's S */
 static inline double ggm_entry(const ggm_problem *problem, const double *scales, size_t i, size_t j)
 {
-    return i == j && problem->scale ? 1.0 : 0.5 * (problem->s[i * problem->p + j] + problem->s[j * problem->p + i]) * (scales[i] * scales[j]);
+    return i == j && problem->scale ? 1.0 : problem->s[i * problem->p + j] * (scales[i] * scales[j]);
 }
 
 /* lambda times a weight; an infinite weight forbids the entry whatever lambda is */
@@ -90,9 +97,13 @@ typedef struct {
 typedef struct {
     int m;
     const int *node;       /* (m) ascending variable numbers; owned by the workspace's components */
-    double *s, *w;         /* (m, m) owned */
-    float *w32;            /* (m, m) W instead of w during the single-precision sweeps, else NULL; lies in `product` */
-    double *feasible, *product; /* (m, m) owned, work space of bcd.c and finish.c, NULL until needed */
+    const ggm_problem *problem; /* borrowed from the workspace, as scales: S in full precision is always to be had */
+    const double *scales;
+    double *s, *w;         /* (m, m) owned, or NULL while the block is in single precision */
+    float *s32, *w32;      /* (m, m) owned, S and W in single precision, or NULL */
+    double *feasible, *product; /* (m, m) owned, work space, NULL until needed */
+    float *residual;       /* (m, m) owned, the bound's, NULL until needed */
+    double *diagonal;      /* (m) owned, W_ii: bounds of the diagonal hold with equality */
     double *weights;       /* (m, m) owned, or NULL */
     double lambda;
     bool penalize_diagonal;
@@ -110,7 +121,11 @@ static inline double ggm_penalty(const ggm_block *block, int i, int j)
     return block->weights ? ggm_weighted(block->lambda, block->weights[(size_t)i * (size_t)block->m + (size_t)j]) : block->lambda;
 }
 
-bool ggm_block_init(ggm_block *block, const ggm_problem *problem, const double *scales, const int *node, int m, double lambda);
+/* Allocates a block and fills in S, in single precision or double */
+bool ggm_block_init(ggm_block *block, const ggm_problem *problem, const double *scales, const int *node, int m, double lambda, bool single);
+/* S and W from single precision to double, or back. False: no memory, and the block is as it was. */
+bool ggm_block_widen(ggm_block *block);
+bool ggm_block_narrow(ggm_block *block);
 /* Room for `count` entries in the column's active set. False: no memory. */
 bool ggm_column_reserve(ggm_column *column, int count);
 /* A feasible positive definite W and beta = 0 (block.c proves it). False: no memory. */
@@ -127,16 +142,25 @@ void ggm_block_rescale(ggm_block *block, double lambda);
 /* From a precision matrix in the caller's units, whose entries outside the block are ignored; ggm_block_cold where it is of no
  * use. The block must be fresh. False: no memory. */
 bool ggm_block_start(ggm_block *block, const ggm_sparse *start, const double *scales, const ggm_places *places);
-/* W_ii: bounds of the diagonal always hold with equality */
 static inline double ggm_diagonal(const ggm_block *block, int i)
 {
-    return block->s[(size_t)i * ((size_t)block->m + 1)] + ggm_penalty(block, i, i);
+    return block->diagonal[i];
 }
 /* Symmetric T from the columns, into block->precision (reallocated). False: no memory. */
 bool ggm_block_precision(ggm_block *block);
 /* Work space `feasible` and `product`. False: no memory. */
 bool ggm_block_space(ggm_block *block);
 void ggm_block_release(ggm_block *block);
+
+/* ---- start.c: W to start from; start32.c the same in single precision ---- */
+void ggm_fill_covariance64(ggm_block *block);
+void ggm_fill_covariance32(ggm_block *block);
+bool ggm_fill_cold64(ggm_block *block);
+bool ggm_fill_cold32(ggm_block *block);
+void ggm_fill_rescale64(ggm_block *block, double ratio);
+void ggm_fill_rescale32(ggm_block *block, double ratio);
+void ggm_fill_warm64(ggm_block *block, const ggm_block *old, const ggm_places *old_places, double ratio);
+void ggm_fill_warm32(ggm_block *block, const ggm_block *old, const ggm_places *old_places, double ratio);
 
 /* ---- crew.c: threads that stay together for a whole solve ---- */
 typedef struct {
@@ -153,6 +177,18 @@ void ggm_crew_lead(ggm_crew *crew, int threads, void (*lead)(void *context), voi
 /* Tasks 0 .. count - 1 (count < 65536) by whoever is free; returns when all are done. Only for the leader. */
 void ggm_crew_run(ggm_crew *crew, void (*work)(void *context, int task, int thread), void *context, int count);
 
+/* Rows of a block in slices: a task handles one */
+#define GGM_SLICE 64
+static inline int ggm_slices(int m)
+{
+    return (m + GGM_SLICE - 1) / GGM_SLICE;
+}
+static inline void ggm_slice(int m, int task, int *from, int *to)
+{
+    *from = task * GGM_SLICE;
+    *to = *from + GGM_SLICE < m ? *from + GGM_SLICE : m;
+}
+
 void ggm_nap(void); /* some tens of microseconds */
 
 /* What ends a solve early, shared by all blocks */
@@ -167,6 +203,7 @@ typedef struct {
 bool ggm_control_poll(ggm_control *control, bool calling);
 
 /* ---- bcd.c ---- */
+#define GGM_SINGLE_SIZE 64 /* variables from which on a block is kept in single precision as long as that serves */
 /* Sweeps until the block's gap is at most `target` (absolute), or, if target is 0, at most `tolerance` times a cautious guess of the
  * block's share in max(1, |f|). Leaves precision, objective, gap, kkt, outcome in the block. calling: called from the thread that
  * called the library. */
@@ -175,7 +212,10 @@ ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, g
 /* ---- certificate.c ---- */
 typedef struct {
     int m;
-    const double *s;       /* (m, m) */
+    const double *s;       /* (m, m), or NULL: taken from the problem, of which the node[i]-th variable is the i-th here */
+    const ggm_problem *problem;
+    const double *scales;
+    const int *node;
     const double *weights; /* (m, m) or NULL */
     double lambda;
     bool penalize_diagonal;
@@ -186,19 +226,31 @@ double ggm_limit(const ggm_evidence *evidence, size_t i, size_t j); /* L_ij */
 
 typedef struct {
     double gap;            /* upper bound on f(T) - f*, valid if T is positive definite; infinite if W is too far from T's inverse to tell */
-    double kkt;            /* max of the stationarity violation in units of max S_ii, and max |W T - I| */
-} ggm_bound;
+    double kkt;            /* max |W T - I|, W moved into its bounds */
+} ggm_gap;
 
 typedef struct {
-    double slack, square, kkt; /* a row's share, see certificate.c */
-} ggm_row_sums;
+    double slack, square, kkt; /* a task's share, see certificate.c */
+} ggm_bound_sums;
 
-/* The bound in three steps over rows [from, to), so that a team can share it: all rows of one step before any of the next.
- * feasible, product: (m, m); sums: (m). */
+/* The bound on the gap at W, in tasks for a crew: all tiles, then all slices, then the sum. */
+typedef struct {
+    const ggm_evidence *evidence;
+    const double *w;       /* (m, m), or NULL and then */
+    const float *w32;      /* (m, m) */
+    float *residual;       /* (m, m) work space */
+    int width, tiles;
+    double *space;         /* owned */
+    ggm_bound_sums *sums;  /* owned: (tiles), then (slices) */
+} ggm_bound;
+
+bool ggm_bound_init(ggm_bound *bound, const ggm_evidence *evidence, const double *w, const float *w32, float *residual, int threads);
+void ggm_bound_tile(void *bound, int tile, int thread);
+void ggm_bound_square(void *bound, int slice, int thread);
+ggm_gap ggm_bound_finish(const ggm_bound *bound);
+void ggm_bound_release(ggm_bound *bound);
+/* F: W (m, m) moved into the bounds so that it agrees with T's signs, rows [from, to) */
 void ggm_bound_clip(const ggm_evidence *evidence, const double *w, double *feasible, int from, int to);
-void ggm_bound_product(const ggm_evidence *evidence, const double *feasible, double *product, ggm_row_sums *sums, int from, int to);
-void ggm_bound_square(const double *product, int m, ggm_row_sums *sums, int from, int to);
-ggm_bound ggm_bound_finish(const ggm_row_sums *sums, int m);
 
 /* tr(S T) + sum L |T| */
 double ggm_linear_part(const ggm_evidence *evidence);
@@ -220,21 +272,27 @@ void ggm_workspace_leave(int before);
 const ggm_settings *ggm_workspace_settings(const ggm_workspace *workspace);
 
 /* ---- finish.c ---- */
+ggm_evidence ggm_block_evidence(const ggm_block *block);
+/* Builds block->precision from the columns and takes its gap and kkt at the block's W. False: no memory. */
+bool ggm_block_gap(ggm_block *block, ggm_crew *crew);
+/* The same for the precision that is there */
+bool ggm_precision_gap(ggm_block *block, ggm_crew *crew);
 /* Objective of block->precision, made positive definite first if it is not, and, where block->gap is not known or no longer that of the
- * precision, the gap by the plain formula. Uses the block's work space; sums: (m). */
-ggm_status ggm_conclude(ggm_block *block, ggm_row_sums *sums);
+ * precision, the gap by the plain formula. */
+ggm_status ggm_conclude(ggm_block *block);
 /* T = inverse of S: lambda = 0 */
 ggm_status ggm_unpenalised(ggm_block *block);
 
 /* ---- gram.c ---- */
+/* A thread's memory; what depends on the precision (real.h) has room for doubles */
 typedef struct {
-    double *gram;          /* (capacity) */
+    void *row;             /* (m) new row of W */
+    void *gram, *gradient; /* (gram_bytes), (m) */
     double *factor;        /* (factor_capacity) */
-    size_t gram_capacity, factor_capacity;
+    size_t gram_bytes, factor_capacity;
     int *face;             /* (m) */
-    double *gradient, *diagonal, *inverse, *limit; /* (m) */
-    const double **rows;   /* (m) */
-    const float **rows32;  /* (m) */
+    double *diagonal, *inverse, *limit; /* (m) */
+    void *rows;            /* (m) pointers to rows of W */
     double *factors;       /* (m) */
     unsigned char *has_row;/* (m) */
     unsigned char *active; /* (m) zero between calls */
@@ -250,8 +308,37 @@ typedef struct {
     int member_count;
 } ggm_column_rules;
 
-bool ggm_scratch_init(ggm_scratch *scratch, int m);
+bool ggm_scratch_init(ggm_scratch *scratch, int m); /* scratch.c */
 void ggm_scratch_release(ggm_scratch *scratch);
-/* Lasso of column j given the rest of W: updates the column and writes the new row of W (m) to `row`, with row[j] = W_jj.
+/* Lasso of column j given the rest of W: updates the column and leaves the new row of W in scratch->row, with W_jj.
  * GGM_ERROR_INDEFINITE when W turns out not to be positive definite. */
-ggm_status ggm_column_solve(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch, double *row);
+ggm_status ggm_column_solve64(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch);
+ggm_status ggm_column_solve32(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch);
+
+/* ---- sweep.c; sweep32.c the same in single precision ---- */
+typedef struct {
+    ggm_block *block;
+    ggm_control *control;
+    double target;
+    bool calling;
+    ggm_status status;       /* of the leader's doing */
+    atomic_int column_status; /* first error of a column */
+    ggm_crew crew;
+    int threads;
+    ggm_scratch *scratch;    /* (threads) */
+
+    int width;               /* most columns in a batch */
+    int *member;             /* (width) columns of the batch */
+    int count, id;           /* of the batch */
+    int *batch_of;           /* (m) number of the batch a column was last in */
+    int *neighbour_of;       /* (m) number of the batch whose active sets last contained it */
+    int first_id;            /* of this sweep's batches */
+    int cursor;              /* columns before it are done in this sweep */
+    double *theta;           /* (m) T_jj at the start of the sweep */
+    void *weight;            /* (m) the same in the block's precision */
+    double *energy;          /* (m) */
+    ggm_column_rules rules;
+} ggm_descent;
+/* Every column once; returns the energy (bcd.c). An error is left in column_status. */
+double ggm_sweep64(ggm_descent *descent);
+double ggm_sweep32(ggm_descent *descent);

@@ -9,41 +9,41 @@
 #include <math.h>
 #include <string.h>
 
-#define CHUNK 512 /* doubles of r kept in the first-level cache while all rows pass by */
+#define CHUNK 512 /* entries of r kept in the first-level cache while all rows pass by */
 
-/* The same for rows of doubles and of floats: r[0 .. n) -= sum of count rows from `from` on, times b; count 8, 4 or 1 */
+/* The same for rows of doubles and of floats: r[0 .. n) += sum of count rows from `from` on, times b; count 8, 4 or 1 */
 #define ADD_ROWS(NAME, TYPE) \
-    GGM_CLONES static void NAME##_eight(double *restrict r, size_t n, const TYPE *const *rows, const double *restrict b, size_t from) \
+    GGM_CLONES static void NAME##_eight(TYPE *restrict r, size_t n, const TYPE *const *rows, const double *restrict b, size_t from) \
     { \
         const TYPE *restrict w0 = rows[0] + from, *restrict w1 = rows[1] + from, *restrict w2 = rows[2] + from, *restrict w3 = rows[3] + from; \
         const TYPE *restrict w4 = rows[4] + from, *restrict w5 = rows[5] + from, *restrict w6 = rows[6] + from, *restrict w7 = rows[7] + from; \
-        const double b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3], b4 = b[4], b5 = b[5], b6 = b[6], b7 = b[7]; \
+        const TYPE b0 = (TYPE)b[0], b1 = (TYPE)b[1], b2 = (TYPE)b[2], b3 = (TYPE)b[3]; \
+        const TYPE b4 = (TYPE)b[4], b5 = (TYPE)b[5], b6 = (TYPE)b[6], b7 = (TYPE)b[7]; \
         for (size_t k = 0; k < n; k++) { \
-            double x = b0 * (double)w0[k] + b1 * (double)w1[k] + b2 * (double)w2[k] + b3 * (double)w3[k]; \
-            double y = b4 * (double)w4[k] + b5 * (double)w5[k] + b6 * (double)w6[k] + b7 * (double)w7[k]; \
-            r[k] -= x + y; \
+            TYPE x = b0 * w0[k] + b1 * w1[k] + b2 * w2[k] + b3 * w3[k]; \
+            TYPE y = b4 * w4[k] + b5 * w5[k] + b6 * w6[k] + b7 * w7[k]; \
+            r[k] += x + y; \
         } \
     } \
-    GGM_CLONES static void NAME##_four(double *restrict r, size_t n, const TYPE *const *rows, const double *restrict b, size_t from) \
+    GGM_CLONES static void NAME##_four(TYPE *restrict r, size_t n, const TYPE *const *rows, const double *restrict b, size_t from) \
     { \
         const TYPE *restrict w0 = rows[0] + from, *restrict w1 = rows[1] + from, *restrict w2 = rows[2] + from, *restrict w3 = rows[3] + from; \
-        const double b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3]; \
+        const TYPE b0 = (TYPE)b[0], b1 = (TYPE)b[1], b2 = (TYPE)b[2], b3 = (TYPE)b[3]; \
         for (size_t k = 0; k < n; k++) \
-            r[k] -= b0 * (double)w0[k] + b1 * (double)w1[k] + b2 * (double)w2[k] + b3 * (double)w3[k]; \
+            r[k] += b0 * w0[k] + b1 * w1[k] + b2 * w2[k] + b3 * w3[k]; \
     } \
-    GGM_CLONES static void NAME##_one(double *restrict r, size_t n, const TYPE *const *rows, const double *restrict b, size_t from) \
+    GGM_CLONES static void NAME##_one(TYPE *restrict r, size_t n, const TYPE *const *rows, const double *restrict b, size_t from) \
     { \
         const TYPE *restrict w = rows[0] + from; \
-        const double factor = b[0]; \
+        const TYPE factor = (TYPE)b[0]; \
         for (size_t k = 0; k < n; k++) \
-            r[k] -= factor * (double)w[k]; \
+            r[k] += factor * w[k]; \
     } \
-    static void NAME(double *r, const double *s, size_t n, const TYPE *const *rows, const double *beta, int count) \
+    static void NAME(TYPE *r, size_t n, const TYPE *const *rows, const double *beta, int count) \
     { \
         for (size_t from = 0; from < n; from += CHUNK) { \
             const size_t length = n - from < CHUNK ? n - from : CHUNK; \
-            if (r != s) \
-                memcpy(r + from, s + from, length * sizeof *r); \
+            memset(r + from, 0, length * sizeof *r); \
             int a = 0; \
             for (; a + 8 <= count; a += 8) \
                 NAME##_eight(r + from, length, rows + a, beta + a, from); \
@@ -54,7 +54,7 @@
         } \
     }
 
-ADD_ROWS(combine, double)
+ADD_ROWS(combine64, double)
 ADD_ROWS(combine32, float)
 
 static bool cholesky(double *a, int m)
@@ -94,4 +94,4 @@ double ggm_logdet(const double *factor, int m)
     return 2 * sum;
 }
 
-const ggm_linalg ggm_linalg_host = {.combine = combine, .combine32 = combine32, .cholesky = cholesky, .solve = solve, .invert = invert};
+const ggm_linalg ggm_linalg_host = {.combine64 = combine64, .combine32 = combine32, .cholesky = cholesky, .solve = solve, .invert = invert};

@@ -43,7 +43,8 @@ static ggm_status check_diagonal(const ggm_problem *problem)
     return GGM_OK;
 }
 
-static ggm_status check_entries(const ggm_problem *problem)
+/* *rounded: S is symmetric but for rounding */
+static ggm_status check_entries(const ggm_problem *problem, bool *rounded)
 {
     const size_t tile = 64, p = problem->p; /* tiles, for s[j * p + i] strides */
     ggm_status status = GGM_OK;
@@ -52,9 +53,12 @@ static ggm_status check_entries(const ggm_problem *problem)
             for (size_t i = i0; i < p && i < i0 + tile; i++)
                 for (size_t j = j0; j < i && j < j0 + tile; j++) {
                     double a = problem->s[i * p + j], b = problem->s[j * p + i];
+                    if (a == b && isfinite(a))
+                        continue;
                     if (!isfinite(a) || !isfinite(b))
                         return GGM_ERROR_NOT_FINITE;
-                    if (a != b && fabs(a - b) > ASYMMETRY * sqrt(problem->s[i * p + i]) * sqrt(problem->s[j * p + j]))
+                    *rounded = true;
+                    if (fabs(a - b) > ASYMMETRY * sqrt(problem->s[i * p + i]) * sqrt(problem->s[j * p + j]))
                         status = GGM_ERROR_NOT_SYMMETRIC;
                 }
     return status;
@@ -71,6 +75,23 @@ static ggm_status check_weights(const ggm_problem *problem)
             if (a != b)
                 return GGM_ERROR_NOT_SYMMETRIC;
         }
+    return GGM_OK;
+}
+
+ggm_status ggm_check_sparse(const ggm_sparse *t, size_t p)
+{
+    if (t->p != p || !t->start || !t->index || !t->value || t->start[0] != 0)
+        return GGM_ERROR_ARGUMENT;
+    for (size_t i = 0; i < p; i++) {
+        if (t->start[i + 1] < t->start[i] || t->start[i + 1] > t->nnz)
+            return GGM_ERROR_ARGUMENT;
+        for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
+            if (t->index[k] < 0 || (size_t)t->index[k] >= p || (k > t->start[i] && t->index[k] <= t->index[k - 1]))
+                return GGM_ERROR_ARGUMENT;
+            if (!isfinite(t->value[k]))
+                return GGM_ERROR_NOT_FINITE;
+        }
+    }
     return GGM_OK;
 }
 
@@ -93,6 +114,28 @@ static ggm_status form_covariance(const ggm_problem *problem, int threads, doubl
     return GGM_OK;
 }
 
+static ggm_status check_problem(const ggm_problem *problem, bool *rounded)
+{
+    ggm_status status = check_diagonal(problem);
+    if (status == GGM_OK)
+        status = check_entries(problem, rounded);
+    if (status == GGM_OK && problem->weights)
+        status = check_weights(problem);
+    if (status == GGM_OK && problem->start)
+        status = ggm_check_sparse(problem->start, problem->p);
+    return status;
+}
+
+static void average_triangles(const double *s, double *out, size_t p)
+{
+    const size_t tile = 64;
+    for (size_t i0 = 0; i0 < p; i0 += tile)
+        for (size_t j0 = 0; j0 <= i0; j0 += tile)
+            for (size_t i = i0; i < p && i < i0 + tile; i++)
+                for (size_t j = j0; j <= i && j < j0 + tile; j++)
+                    out[i * p + j] = out[j * p + i] = 0.5 * (s[i * p + j] + s[j * p + i]);
+}
+
 ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned)
 {
     *owned = NULL;
@@ -106,41 +149,22 @@ ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *
         taken->samples = NULL;
         taken->covariance = NULL;
     }
+    bool rounded = false;
     if (status == GGM_OK)
-        status = ggm_check_problem(taken);
+        status = check_problem(taken, &rounded);
+    if (status == GGM_OK && rounded) {
+        double *symmetric = *owned ? *owned : ggm_alloc(given->p * given->p, sizeof *symmetric);
+        if (symmetric)
+            average_triangles(taken->s, symmetric, given->p);
+        else
+            status = GGM_ERROR_MEMORY;
+        *owned = symmetric;
+        taken->s = symmetric;
+    }
     if (status != GGM_OK) {
         ggm_free(*owned);
         *owned = NULL;
     }
-    return status;
-}
-
-ggm_status ggm_check_sparse(const ggm_sparse *t, size_t p)
-{
-    if (t->p != p || !t->start || !t->index || !t->value || t->start[0] != 0)
-        return GGM_ERROR_ARGUMENT;
-    for (size_t i = 0; i < p; i++) {
-        if (t->start[i + 1] < t->start[i] || t->start[i + 1] > t->nnz)
-            return GGM_ERROR_ARGUMENT;
-        for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
-            if (t->index[k] < 0 || (size_t)t->index[k] >= p || (k > t->start[i] && t->index[k] <= t->index[k - 1]))
-                return GGM_ERROR_ARGUMENT;
-            if (!isfinite(t->value[k]))
-                return GGM_ERROR_NOT_FINITE;
-        }
-    }
-    return GGM_OK;
-}
-
-ggm_status ggm_check_problem(const ggm_problem *problem)
-{
-    ggm_status status = check_diagonal(problem);
-    if (status == GGM_OK)
-        status = check_entries(problem);
-    if (status == GGM_OK && problem->weights)
-        status = check_weights(problem);
-    if (status == GGM_OK && problem->start)
-        status = ggm_check_sparse(problem->start, problem->p);
     return status;
 }
 

@@ -71,6 +71,13 @@ static bool lay_out(solution *next, size_t p)
     return true;
 }
 
+/* The solver that a block is given to: the one asked for, or the fastest for it */
+static ggm_solver solver_of(int m, ggm_solver wanted)
+{
+    (void)m;
+    return wanted == GGM_SOLVER_AUTO ? GGM_SOLVER_BCD : wanted;
+}
+
 static bool fill(const ggm_workspace *workspace, const solution *last, solution *next)
 {
     const ggm_components *c = &next->components;
@@ -79,11 +86,13 @@ static bool fill(const ggm_workspace *workspace, const solution *last, solution 
         if (size == 1)
             continue;
         ggm_block *block = &next->blocks[next->count];
-        if (!ggm_block_init(block, &workspace->problem, workspace->scales, c->node + c->start[k], size, next->lambda))
+        const bool start = last->count < 0 && workspace->problem.start;
+        const bool single = !start && size >= GGM_SINGLE_SIZE && solver_of(size, workspace->settings.solver) == GGM_SOLVER_BCD;
+        if (!ggm_block_init(block, &workspace->problem, workspace->scales, c->node + c->start[k], size, next->lambda, single))
             return false;
         next->count++;
         bool good;
-        if (last->count < 0 && workspace->problem.start)
+        if (start)
             good = ggm_block_start(block, workspace->problem.start, workspace->scales, &next->places);
         else if (last->count < 0 || next->lambda == 0 || last->lambda == 0)
             good = ggm_block_cold(block);
@@ -118,13 +127,6 @@ static ggm_status advance(ggm_workspace *workspace, double lambda)
 }
 
 /* ---- one solve ---- */
-/* The solver that a block is given to: the one asked for, or the fastest for it */
-static ggm_solver solver_of(const ggm_block *block, ggm_solver wanted)
-{
-    (void)block;
-    return wanted == GGM_SOLVER_AUTO ? GGM_SOLVER_BCD : wanted;
-}
-
 static double lone_penalty(const ggm_workspace *workspace, size_t i)
 {
     const ggm_problem *problem = &workspace->problem;
@@ -143,7 +145,7 @@ static ggm_status solve_block(ggm_block *block, double target, int threads, bool
 {
     if (block->lambda == 0 && !block->weights)
         return ggm_unpenalised(block);
-    switch (solver_of(block, control->settings->solver)) {
+    switch (solver_of(block->m, control->settings->solver)) {
     default: return ggm_bcd(block, target, threads, calling, control);
     }
 }

@@ -1,0 +1,3 @@
+/* sweep.c in single precision: see real.h. */
+#define GGM_SINGLE 1
+#include "ggm/sweep.c" /* NOLINT: compiled twice on purpose */
