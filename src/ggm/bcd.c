@@ -89,6 +89,10 @@ static void sweeps(ggm_descent *d)
         block->outcome = block->gap <= target ? GGM_CONVERGED : stopped ? (ggm_outcome)atomic_load(&d->control->stop) : GGM_ITERATION_LIMIT;
         if (block->gap <= target || stopped || exhausted)
             return;
+        if (block->hopeful && !isfinite(block->gap) && block->sweeps > PATIENCE) {
+            d->status = GGM_ERROR_INDEFINITE;
+            return;
+        }
         if (single && (stalled || block->gap > 0.5 * last_gap) && !ggm_block_widen(block)) {
             d->status = GGM_ERROR_MEMORY;
             return;
@@ -102,18 +106,10 @@ static void sweeps(ggm_descent *d)
 static void lead(void *context)
 {
     ggm_descent *d = context;
-    if (d->target == 0 && d->block->m >= GGM_SINGLE_SIZE && !ggm_block_narrow(d->block)) {
+    if (d->target == 0 && d->block->m >= GGM_SINGLE_SIZE && !ggm_block_narrow(d->block))
         d->status = GGM_ERROR_MEMORY;
-        return;
-    }
-    const bool single = d->block->w32 != NULL;
-    sweeps(d);
-    if (single && d->status == GGM_ERROR_INDEFINITE) { /* rounding may have done that: once more without */
-        atomic_store(&d->column_status, GGM_OK);
-        d->status = ggm_block_widen(d->block) && ggm_block_cold(d->block) ? GGM_OK : GGM_ERROR_MEMORY;
-        if (d->status == GGM_OK)
-            sweeps(d);
-    }
+    else
+        sweeps(d);
 }
 
 static bool prepare(ggm_descent *d)
@@ -148,14 +144,25 @@ static void release(ggm_descent *d)
     ggm_free(d->energy);
 }
 
+/* The descent and its conclusion */
+static ggm_status descend(ggm_descent *d)
+{
+    d->status = GGM_OK;
+    atomic_store(&d->column_status, GGM_OK);
+    ggm_crew_lead(&d->crew, d->threads, lead, d);
+    return d->status == GGM_OK ? ggm_conclude(d->block, d->block->hopeful && d->block->outcome == GGM_CONVERGED) : d->status;
+}
+
 ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, ggm_control *control)
 {
     ggm_descent d = {.block = block, .control = control, .target = target, .calling = calling, .threads = threads};
-    ggm_status status = prepare(&d) ? GGM_OK : GGM_ERROR_MEMORY;
-    if (status == GGM_OK) {
-        ggm_crew_lead(&d.crew, threads, lead, &d);
-        status = d.status;
+    ggm_status status = prepare(&d) ? descend(&d) : GGM_ERROR_MEMORY;
+    if (status == GGM_ERROR_INDEFINITE && block->hopeful)
+        status = ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
+    if (status == GGM_ERROR_INDEFINITE && block->w32) { /* rounding may have done that: once more without */
+        d.target = d.target > 0 ? d.target : current_target(&d);
+        status = ggm_block_widen(block) && ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
     }
     release(&d);
-    return status == GGM_OK ? ggm_conclude(block) : status;
+    return status;
 }

@@ -128,9 +128,9 @@ bool ggm_column_reserve(ggm_column *column, int count)
     return true;
 }
 
-bool ggm_block_cold(ggm_block *block)
+bool ggm_block_cold(ggm_block *block, bool safe)
 {
-    return block->w32 ? ggm_fill_cold32(block) : ggm_fill_cold64(block);
+    return block->w32 ? ggm_fill_cold32(block, safe) : ggm_fill_cold64(block, safe);
 }
 
 void ggm_block_rescale(ggm_block *block, double lambda)
@@ -258,7 +258,7 @@ bool ggm_block_start(ggm_block *block, const ggm_sparse *start, const double *sc
     if (!ggm_block_space(block) || !load_start(block, start, scales, places))
         return false;
     if (!covariance_of_start(block))
-        return ggm_block_cold(block);
+        return ggm_block_cold(block, true);
     return columns_of_start(block);
 }
 

@@ -82,20 +82,24 @@ void ggm_bound_clip(const ggm_evidence *evidence, const double *w, double *feasi
 }
 
 /* ---- the bound ----
- * F is never stored whole: E is computed by tiles of columns, each from its own columns of F, and kept in single precision, which is
- * plenty for a sum of its squares and half the memory. */
+ * F is never stored whole: E is computed by tiles of columns, each from its own columns of F, which are F's rows transposed. E is kept tile by
+ * tile, (m, width) each, in single precision, which is plenty for a sum of its squares and half the memory. */
 #define ROWS_AT_ONCE 64
-#define TILE_BYTES ((size_t)1 << 19) /* of F's columns at a time: they are to stay in the second-level cache */
+#define TILE_BYTES ((size_t)2 << 20) /* of F's columns at a time, at most: about a second-level cache */
+#define GROUP 8 /* rows of F transposed together: a cache line */
+
+size_t ggm_bound_width(int m)
+{
+    return (size_t)m * 64 * sizeof(double) <= TILE_BYTES ? 64 : 32;
+}
 
 bool ggm_bound_init(ggm_bound *bound, const ggm_evidence *evidence, const double *w, const float *w32, float *residual, int threads)
 {
-    const size_t m = (size_t)evidence->m;
-    size_t width = TILE_BYTES / sizeof(double) / m / 16 * 16;
-    width = width < 16 ? 16 : width > 256 ? 256 : width;
-    const int tiles = (int)((m + width - 1) / width);
-    *bound = (ggm_bound){.evidence = evidence, .w = w, .w32 = w32, .residual = residual, .width = (int)width, .tiles = tiles};
-    bound->space = ggm_alloc((size_t)threads * (m + 2) * width, sizeof *bound->space);
-    bound->sums = ggm_alloc_zero((size_t)tiles + m / GGM_SLICE + 1, sizeof *bound->sums);
+    const size_t m = (size_t)evidence->m, width = ggm_bound_width(evidence->m), tiles = (m + width - 1) / width;
+    *bound = (ggm_bound){.evidence = evidence, .w = w, .w32 = w32, .residual = residual, .width = (int)width, .tiles = (int)tiles};
+    bound->stride = m * width + (GROUP + 1) * m + 2 * width;
+    bound->space = ggm_alloc((size_t)threads * bound->stride, sizeof *bound->space);
+    bound->sums = ggm_alloc_zero(2 * tiles, sizeof *bound->sums);
     if (bound->space && bound->sums)
         return true;
     ggm_bound_release(bound);
@@ -109,9 +113,9 @@ void ggm_bound_release(ggm_bound *bound)
     *bound = (ggm_bound){0};
 }
 
-GGM_CLONES static void clip_segment32(double *restrict f, const float *restrict w, const double *restrict s, double limit, size_t n)
+GGM_CLONES static void clip_row32(double *restrict f, const float *restrict w, const double *restrict s, double limit, size_t m)
 {
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = 0; j < m; j++) {
         double u = (double)w[j] - s[j];
         u = u > limit ? limit : u;
         u = u < -limit ? -limit : u;
@@ -119,48 +123,46 @@ GGM_CLONES static void clip_segment32(double *restrict f, const float *restrict 
     }
 }
 
-/* First entry of row i of T in column `from` or behind */
-static size_t first_entry(const ggm_sparse *t, size_t i, size_t from)
-{
-    size_t low = t->start[i], high = t->start[i + 1];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if ((size_t)t->index[middle] < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Row i of F in columns [from, from + count) */
-static void feasible_segment(const ggm_bound *bound, size_t i, size_t from, size_t count, double *f, double *buffer, ggm_bound_sums *sums)
+/* Row i of F; buffer: (m) */
+static void feasible_row(const ggm_bound *bound, size_t i, double *f, double *buffer, ggm_bound_sums *sums)
 {
     const ggm_evidence *evidence = bound->evidence;
     const ggm_sparse *t = evidence->t;
-    const size_t at = i * (size_t)evidence->m + from;
-    const double *s = covariance_row(evidence, i, from, count, buffer);
+    const size_t m = (size_t)evidence->m, at = i * m;
+    const double *s = covariance_row(evidence, i, 0, m, buffer);
     if (evidence->weights) {
-        for (size_t c = 0; c < count; c++) {
-            double limit = ggm_limit(evidence, i, from + c), w = bound->w32 ? (double)bound->w32[at + c] : bound->w[at + c];
-            f[c] = s[c] + fmax(-limit, fmin(limit, w - s[c]));
+        for (size_t j = 0; j < m; j++) {
+            double limit = ggm_limit(evidence, i, j), w = bound->w32 ? (double)bound->w32[at + j] : bound->w[at + j];
+            f[j] = s[j] + fmax(-limit, fmin(limit, w - s[j]));
         }
     } else if (bound->w32) {
-        clip_segment32(f, bound->w32 + at, s, evidence->lambda, count);
+        clip_row32(f, bound->w32 + at, s, evidence->lambda, m);
     } else {
-        clip_row(f, bound->w + at, s, evidence->lambda, count);
+        clip_row(f, bound->w + at, s, evidence->lambda, m);
     }
-    if (i >= from && i < from + count)
-        f[i - from] = s[i - from] + ggm_limit(evidence, i, i);
-    for (size_t k = first_entry(t, i, from); k < t->start[i + 1] && (size_t)t->index[k] < from + count; k++) {
-        const size_t j = (size_t)t->index[k], c = j - from;
+    f[i] = s[i] + ggm_limit(evidence, i, i);
+    for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
+        const size_t j = (size_t)t->index[k];
         const double limit = ggm_limit(evidence, i, j), x = t->value[k];
         if (x == 0)
             continue;
         if (isfinite(limit))
-            f[c] = s[c] + copysign(limit, x);
-        sums->slack += fmax(0, limit * fabs(x) - (f[c] - s[c]) * x);
+            f[j] = s[j] + copysign(limit, x);
+        sums->slack += fmax(0, limit * fabs(x) - (f[j] - s[j]) * x);
     }
+}
+
+/* GROUP rows to columns [to, to + count) of the tile */
+GGM_CLONES static void transpose_group(double *restrict tile, size_t width, const double *restrict rows, size_t m, size_t count)
+{
+    if (count == GROUP)
+        for (size_t k = 0; k < m; k++)
+            for (size_t c = 0; c < GROUP; c++)
+                tile[k * width + c] = rows[c * m + k];
+    else
+        for (size_t k = 0; k < m; k++)
+            for (size_t c = 0; c < count; c++)
+                tile[k * width + c] = rows[c * m + k];
 }
 
 GGM_CLONES static double store_residual(float *restrict out, const double *restrict row, size_t n)
@@ -175,22 +177,24 @@ GGM_CLONES static double store_residual(float *restrict out, const double *restr
 }
 
 /* Row i of E = T F - I in a tile's columns, f being F's; returns its largest entry */
-static double residual_segment(const ggm_bound *bound, size_t i, size_t from, size_t count, const double *f, double *row, double *part)
+static double residual_segment(const ggm_bound *bound, size_t i, size_t from, size_t count, const double *f, double *row, float *out)
 {
     const ggm_sparse *t = bound->evidence->t;
+    const size_t width = (size_t)bound->width;
     const double *rows[ROWS_AT_ONCE];
+    double *part = row + width;
     memset(row, 0, count * sizeof *row);
     for (size_t k = t->start[i]; k < t->start[i + 1]; k += ROWS_AT_ONCE) {
         int n = 0;
         for (; n < ROWS_AT_ONCE && k + (size_t)n < t->start[i + 1]; n++)
-            rows[n] = f + (size_t)t->index[k + (size_t)n] * (size_t)bound->width;
-        ggm_linalg_host.combine64(part, count, rows, t->value + k, n);
-        for (size_t c = 0; c < count; c++)
+            rows[n] = f + (size_t)t->index[k + (size_t)n] * width;
+        ggm_linalg_host.combine64(k == t->start[i] ? row : part, count, rows, t->value + k, n);
+        for (size_t c = 0; k > t->start[i] && c < count; c++)
             row[c] += part[c];
     }
     if (i >= from && i < from + count)
         row[i - from] -= 1;
-    return store_residual(bound->residual + i * t->p + from, row, count);
+    return store_residual(out, row, count);
 }
 
 void ggm_bound_tile(void *context, int tile, int thread)
@@ -198,40 +202,46 @@ void ggm_bound_tile(void *context, int tile, int thread)
     const ggm_bound *bound = context;
     const size_t m = (size_t)bound->evidence->m, width = (size_t)bound->width, from = (size_t)tile * width;
     const size_t count = from + width < m ? width : m - from;
-    double *f = bound->space + (size_t)thread * (m + 2) * width, *buffer = f + m * width, *part = buffer + width;
+    double *f = bound->space + (size_t)thread * bound->stride, *rows = f + m * width, *buffer = rows + GROUP * m, *row = buffer + m;
+    float *residual = bound->residual + (size_t)tile * m * width;
     ggm_bound_sums sums = {0};
+    for (size_t c0 = 0; c0 < count; c0 += GROUP) {
+        const size_t group = count - c0 < GROUP ? count - c0 : GROUP;
+        for (size_t c = 0; c < group; c++)
+            feasible_row(bound, from + c0 + c, rows + c * m, buffer, &sums);
+        transpose_group(f + c0, width, rows, m, group);
+    }
     for (size_t i = 0; i < m; i++)
-        feasible_segment(bound, i, from, count, f + i * width, buffer, &sums);
-    for (size_t i = 0; i < m; i++)
-        sums.kkt = fmax(sums.kkt, residual_segment(bound, i, from, count, f, buffer, part));
+        sums.kkt = fmax(sums.kkt, residual_segment(bound, i, from, count, f, row, residual + i * width));
     bound->sums[tile] = sums;
 }
 
-/* The share of rows [from, to) in sum E_ij E_ji, and what rounding E to single precision may have taken from it */
-void ggm_bound_square(void *context, int slice, int thread)
+/* The sum of E_ij E_ji over j in this tile and i up to j's tile, and what rounding E to single precision may have taken from it */
+void ggm_bound_square(void *context, int tile, int thread)
 {
     (void)thread;
     const ggm_bound *bound = context;
-    const size_t step = 32, n = (size_t)bound->evidence->m;
-    const float *e = bound->residual;
-    int from, to;
-    ggm_slice(bound->evidence->m, slice, &from, &to);
+    const size_t m = (size_t)bound->evidence->m, width = (size_t)bound->width, to = (size_t)tile * width;
     double square = 0, size = 0;
-    for (size_t i0 = (size_t)from; i0 < (size_t)to; i0 += step)
-        for (size_t j0 = 0; j0 < (size_t)to; j0 += step) /* tiles: the second factor is read down its columns */
-            for (size_t i = i0; i < (size_t)to && i < i0 + step; i++)
-                for (size_t j = j0; j <= i && j < j0 + step; j++) {
-                    double x = (double)e[i * n + j] * (double)e[j * n + i], twice = i == j ? x : 2 * x;
-                    square += twice;
-                    size += fabs(twice);
-                }
-    bound->sums[bound->tiles + slice].square = square + 2.4e-7 * size;
+    for (size_t other = 0; other <= (size_t)tile; other++) {
+        const size_t from = other * width, rows = to + width < m ? width : m - to, columns = from + width < m ? width : m - from;
+        const float *a = bound->residual + (size_t)tile * m * width + from * width; /* E_ij, i in the other tile, j in this */
+        const float *b = bound->residual + other * m * width + to * width;          /* E_ji */
+        const double times = other < (size_t)tile ? 2 : 1;
+        for (size_t i = 0; i < columns; i++)
+            for (size_t j = 0; j < rows; j++) {
+                const double x = times * (double)a[i * width + j] * (double)b[j * width + i];
+                square += x;
+                size += fabs(x);
+            }
+    }
+    bound->sums[bound->tiles + tile].square = square + 2.4e-7 * size;
 }
 
 ggm_gap ggm_bound_finish(const ggm_bound *bound)
 {
     double slack = 0, square = 0, kkt = 0;
-    for (int k = 0; k < bound->tiles + ggm_slices(bound->evidence->m); k++) {
+    for (int k = 0; k < 2 * bound->tiles; k++) {
         slack += bound->sums[k].slack;
         square += bound->sums[k].square;
         kkt = fmax(kkt, bound->sums[k].kkt);

@@ -16,14 +16,14 @@ ggm_evidence ggm_block_evidence(const ggm_block *block)
 bool ggm_precision_gap(ggm_block *block, ggm_crew *crew)
 {
     const ggm_evidence evidence = ggm_block_evidence(block);
-    const size_t m = (size_t)block->m;
+    const size_t m = (size_t)block->m, width = ggm_bound_width(block->m);
     if (!block->residual)
-        block->residual = ggm_alloc(m * m, sizeof *block->residual);
+        block->residual = ggm_alloc((m + width - 1) / width * width * m, sizeof *block->residual);
     ggm_bound bound;
     if (!block->residual || !ggm_bound_init(&bound, &evidence, block->w, block->w32, block->residual, crew->threads))
         return false;
     ggm_crew_run(crew, ggm_bound_tile, &bound, bound.tiles);
-    ggm_crew_run(crew, ggm_bound_square, &bound, ggm_slices(block->m));
+    ggm_crew_run(crew, ggm_bound_square, &bound, bound.tiles);
     const ggm_gap gap = ggm_bound_finish(&bound);
     block->gap = gap.gap;
     block->kkt = gap.kkt;
@@ -58,13 +58,13 @@ static ggm_status plain_gap(ggm_block *block)
     return GGM_OK;
 }
 
-ggm_status ggm_conclude(ggm_block *block)
+ggm_status ggm_conclude(ggm_block *block, bool sound)
 {
     const int gentle = 8; /* halvings, roughly, before everything off the diagonal goes */
     double logdet = 0;
     int attempt = 0;
     ggm_status status;
-    for (; (status = ggm_factor_logdet(&block->precision, &logdet)) == GGM_ERROR_INDEFINITE && attempt <= gentle; attempt++)
+    for (; (status = ggm_factor_logdet(&block->precision, &logdet)) == GGM_ERROR_INDEFINITE && !sound && attempt <= gentle; attempt++)
         shrink(&block->precision, attempt < gentle ? 0.7 : 0);
     if (status != GGM_OK)
         return status;
@@ -122,5 +122,5 @@ ggm_status ggm_unpenalised(ggm_block *block)
     if (!dense_precision(block, product) || !ggm_precision_gap(block, &alone))
         return GGM_ERROR_MEMORY;
     block->outcome = GGM_CONVERGED;
-    return ggm_conclude(block);
+    return ggm_conclude(block, false);
 }

@@ -233,14 +233,29 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
 
 #define LOOK 64 /* entries looked at together, for violations are few */
 
-GGM_CLONES static int count_violations(const real *restrict s, const real *restrict w, real limit, size_t n)
+/* Start of the first LOOK entries from `from` on, a multiple of LOOK, with |s - w| > limit among them; m if there are none */
+GGM_CLONES static size_t next_violation(const real *restrict s, const real *restrict w, real limit, size_t from, size_t m)
 {
-    int count = 0;
-    for (size_t k = 0; k < n; k++) {
-        real u = w[k] - s[k];
-        count += u > limit || u < -limit;
+    for (; from + LOOK <= m; from += LOOK) {
+        real over[16] = {0};
+        for (size_t k = 0; k < LOOK; k += 16)
+            for (size_t x = 0; x < 16; x++) {
+                real u = w[from + k + x] - s[from + k + x];
+                u = u < 0 ? -u : u;
+                over[x] += u > limit ? (real)1 : (real)0;
+            }
+        real sum = 0;
+        for (size_t x = 0; x < 16; x++)
+            sum += over[x];
+        if (sum != 0)
+            return from;
     }
-    return count;
+    for (size_t k = from; k < m; k++) {
+        real u = w[k] - s[k];
+        if (u > limit || -u > limit)
+            return from;
+    }
+    return m;
 }
 
 /* Appends the violated constraints outside the active set, with coefficient 0. *worst: the largest excess in units of the limit. */
@@ -255,9 +270,9 @@ static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules
     for (int a = 0; a < before; a++)
         scratch->active[column->index[a]] = 1;
     for (size_t from = 0; good && from < m; from += LOOK) {
+        if (!block->weights && (from = next_violation(s, w, (real)block->lambda, from, m)) >= m)
+            break;
         const size_t to = from + LOOK < m ? from + LOOK : m;
-        if (!block->weights && count_violations(s + from, w + from, (real)block->lambda, to - from) == 0)
-            continue;
         for (size_t i = from; good && i < to; i++) {
             const double size = fabs((double)(s[i] - w[i])), limit = ggm_penalty(block, (int)i, j);
             if (size <= limit || scratch->active[i] || i == (size_t)j || rules->batch[i] == rules->current)

@@ -102,11 +102,12 @@ typedef struct {
     double *s, *w;         /* (m, m) owned, or NULL while the block is in single precision */
     float *s32, *w32;      /* (m, m) owned, S and W in single precision, or NULL */
     double *feasible, *product; /* (m, m) owned, work space, NULL until needed */
-    float *residual;       /* (m, m) owned, the bound's, NULL until needed */
+    float *residual;       /* (tiles, m, width) owned, the bound's (certificate.c), NULL until needed */
     double *diagonal;      /* (m) owned, W_ii: bounds of the diagonal hold with equality */
     double *weights;       /* (m, m) owned, or NULL */
     double lambda;
     bool penalize_diagonal;
+    bool hopeful;          /* W started where it may not be positive definite */
     ggm_column *columns;   /* (m) owned */
     ggm_sparse precision;  /* T of the block, owned; built from the columns */
     double objective, gap, kkt;
@@ -128,8 +129,8 @@ bool ggm_block_widen(ggm_block *block);
 bool ggm_block_narrow(ggm_block *block);
 /* Room for `count` entries in the column's active set. False: no memory. */
 bool ggm_column_reserve(ggm_column *column, int count);
-/* A feasible positive definite W and beta = 0 (block.c proves it). False: no memory. */
-bool ggm_block_cold(ggm_block *block);
+/* A feasible W and beta = 0. safe: W is positive definite for sure; otherwise block->hopeful may be set (start.c). False: no memory. */
+bool ggm_block_cold(ggm_block *block, bool safe);
 /* Where variables lie */
 typedef struct {
     int *block_of;         /* (p) number of a variable's block, -1 if it is alone */
@@ -155,8 +156,8 @@ void ggm_block_release(ggm_block *block);
 /* ---- start.c: W to start from; start32.c the same in single precision ---- */
 void ggm_fill_covariance64(ggm_block *block);
 void ggm_fill_covariance32(ggm_block *block);
-bool ggm_fill_cold64(ggm_block *block);
-bool ggm_fill_cold32(ggm_block *block);
+bool ggm_fill_cold64(ggm_block *block, bool safe);
+bool ggm_fill_cold32(ggm_block *block, bool safe);
 void ggm_fill_rescale64(ggm_block *block, double ratio);
 void ggm_fill_rescale32(ggm_block *block, double ratio);
 void ggm_fill_warm64(ggm_block *block, const ggm_block *old, const ggm_places *old_places, double ratio);
@@ -233,20 +234,22 @@ typedef struct {
     double slack, square, kkt; /* a task's share, see certificate.c */
 } ggm_bound_sums;
 
-/* The bound on the gap at W, in tasks for a crew: all tiles, then all slices, then the sum. */
+/* The bound on the gap at W, in tasks for a crew: ggm_bound_tile for all tiles, ggm_bound_square for all tiles, then the sum. */
 typedef struct {
     const ggm_evidence *evidence;
     const double *w;       /* (m, m), or NULL and then */
     const float *w32;      /* (m, m) */
-    float *residual;       /* (m, m) work space */
+    float *residual;       /* (tiles, m, width) work space */
     int width, tiles;
-    double *space;         /* owned */
-    ggm_bound_sums *sums;  /* owned: (tiles), then (slices) */
+    double *space;         /* owned, `stride` for each thread */
+    size_t stride;
+    ggm_bound_sums *sums;  /* owned: (2, tiles) */
 } ggm_bound;
 
+size_t ggm_bound_width(int m); /* columns of a tile */
 bool ggm_bound_init(ggm_bound *bound, const ggm_evidence *evidence, const double *w, const float *w32, float *residual, int threads);
 void ggm_bound_tile(void *bound, int tile, int thread);
-void ggm_bound_square(void *bound, int slice, int thread);
+void ggm_bound_square(void *bound, int tile, int thread);
 ggm_gap ggm_bound_finish(const ggm_bound *bound);
 void ggm_bound_release(ggm_bound *bound);
 /* F: W (m, m) moved into the bounds so that it agrees with T's signs, rows [from, to) */
@@ -277,9 +280,9 @@ ggm_evidence ggm_block_evidence(const ggm_block *block);
 bool ggm_block_gap(ggm_block *block, ggm_crew *crew);
 /* The same for the precision that is there */
 bool ggm_precision_gap(ggm_block *block, ggm_crew *crew);
-/* Objective of block->precision, made positive definite first if it is not, and, where block->gap is not known or no longer that of the
- * precision, the gap by the plain formula. */
-ggm_status ggm_conclude(ggm_block *block);
+/* Objective of block->precision, made positive definite first if it is not (or, if it must be `sound`, refused as indefinite), and, where
+ * block->gap is not known or no longer that of the precision, the gap by the plain formula. */
+ggm_status ggm_conclude(ggm_block *block, bool sound);
 /* T = inverse of S: lambda = 0 */
 ggm_status ggm_unpenalised(ggm_block *block);
 

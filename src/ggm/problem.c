@@ -8,6 +8,7 @@
 #include <omp.h>
 #include <time.h>
 
+#define SHARED 400 /* variables from which on threads share the work */
 #define ASYMMETRY 1e-6 /* in units of s_i s_j: single-precision products of activations differ by up to about 1e-7 */
 
 double ggm_now(void)
@@ -43,25 +44,44 @@ static ggm_status check_diagonal(const ggm_problem *problem)
     return GGM_OK;
 }
 
+/* What is wrong with the entries of a band of rows against the columns before them */
+typedef struct {
+    bool rounded, asymmetric, infinite;
+} faults;
+
+static faults check_rows(const ggm_problem *problem, size_t i0, size_t rows)
+{
+    const size_t tile = 64, p = problem->p; /* tiles, for s[j * p + i] strides */
+    faults found = {0};
+    for (size_t j0 = 0; j0 < i0 + rows; j0 += tile)
+        for (size_t i = i0; i < i0 + rows; i++)
+            for (size_t j = j0; j < i && j < j0 + tile; j++) {
+                const double a = problem->s[i * p + j], b = problem->s[j * p + i];
+                if (a == b && isfinite(a))
+                    continue;
+                if (!isfinite(a) || !isfinite(b))
+                    found.infinite = true;
+                found.rounded = true;
+                if (fabs(a - b) > ASYMMETRY * sqrt(problem->s[i * p + i]) * sqrt(problem->s[j * p + j]))
+                    found.asymmetric = true;
+            }
+    return found;
+}
+
 /* *rounded: S is symmetric but for rounding */
 static ggm_status check_entries(const ggm_problem *problem, bool *rounded)
 {
-    const size_t tile = 64, p = problem->p; /* tiles, for s[j * p + i] strides */
-    ggm_status status = GGM_OK;
-    for (size_t i0 = 0; i0 < p; i0 += tile)
-        for (size_t j0 = 0; j0 <= i0; j0 += tile)
-            for (size_t i = i0; i < p && i < i0 + tile; i++)
-                for (size_t j = j0; j < i && j < j0 + tile; j++) {
-                    double a = problem->s[i * p + j], b = problem->s[j * p + i];
-                    if (a == b && isfinite(a))
-                        continue;
-                    if (!isfinite(a) || !isfinite(b))
-                        return GGM_ERROR_NOT_FINITE;
-                    *rounded = true;
-                    if (fabs(a - b) > ASYMMETRY * sqrt(problem->s[i * p + i]) * sqrt(problem->s[j * p + j]))
-                        status = GGM_ERROR_NOT_SYMMETRIC;
-                }
-    return status;
+    const size_t band = 64, p = problem->p;
+    bool off = false, asymmetric = false, infinite = false;
+#pragma omp parallel for schedule(dynamic) reduction(|| : off, asymmetric, infinite) if (p >= SHARED) default(none) shared(problem, p, band)
+    for (size_t i0 = 0; i0 < p; i0 += band) {
+        const faults found = check_rows(problem, i0, p - i0 < band ? p - i0 : band);
+        off = off || found.rounded;
+        asymmetric = asymmetric || found.asymmetric;
+        infinite = infinite || found.infinite;
+    }
+    *rounded = off;
+    return infinite ? GGM_ERROR_NOT_FINITE : asymmetric ? GGM_ERROR_NOT_SYMMETRIC : GGM_OK;
 }
 
 static ggm_status check_weights(const ggm_problem *problem)
@@ -136,7 +156,7 @@ static void average_triangles(const double *s, double *out, size_t p)
                     out[i * p + j] = out[j * p + i] = 0.5 * (s[i * p + j] + s[j * p + i]);
 }
 
-ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned)
+static ggm_status take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned)
 {
     *owned = NULL;
     *taken = *given;
@@ -165,6 +185,15 @@ ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *
         ggm_free(*owned);
         *owned = NULL;
     }
+    return status;
+}
+
+ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned)
+{
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(ggm_thread_count(threads));
+    ggm_status status = take_problem(given, threads, taken, owned);
+    omp_set_num_threads(before);
     return status;
 }
 

@@ -4,9 +4,12 @@
  * Union-find with path halving over one pass of S; the root of a component is its smallest node, which numbers components and
  * orders nodes the same way whatever the order of the unions. Cost: p^2/2 comparisons. */
 #include "ggm/internal.h"
+#include "ggm/simd.h"
 
 #include <math.h>
 #include <string.h>
+
+#define LOOK 64 /* entries looked at together, for large ones are few */
 
 static int find(int *parent, int i)
 {
@@ -26,18 +29,37 @@ static void join(int *parent, int i, int j)
         parent[a] = b;
 }
 
+/* The first j >= from, j < n, whose entry s_j scale_j is larger than `limit` in size; n if there is none */
+GGM_CLONES static size_t next_large(const double *restrict s, const double *restrict scale, double limit, size_t from, size_t n)
+{
+    for (; from + LOOK <= n; from += LOOK) {
+        double over[8] = {0}, sum = 0;
+        for (size_t k = 0; k < LOOK; k += 8)
+            for (size_t x = 0; x < 8; x++) {
+                double size = s[from + k + x] * scale[from + k + x];
+                size = size < 0 ? -size : size;
+                over[x] += size > limit ? 1.0 : 0.0;
+            }
+        for (size_t x = 0; x < 8; x++)
+            sum += over[x];
+        if (sum != 0)
+            break;
+    }
+    while (from < n && !(fabs(s[from] * scale[from]) > limit))
+        from++;
+    return from;
+}
+
 static void join_covariance(const ggm_problem *problem, const double *scales, double lambda, int *parent)
 {
-    double margin = 0; /* more than half the asymmetry that problem.c lets pass */
-    for (size_t i = 0; i < problem->p; i++)
-        margin = fmax(margin, 1e-6 * ggm_entry(problem, scales, i, i));
-    for (size_t i = 1; i < problem->p; i++) {
-        const double *weights = problem->weights ? problem->weights + i * problem->p : NULL;
+    const size_t p = problem->p;
+    for (size_t i = 1; i < p; i++) {
+        const double *row = problem->s + i * p, *weights = problem->weights ? problem->weights + i * p : NULL;
+        const double margin = 1 - 1e-12; /* next_large multiplies in another order: look again */
         for (size_t j = 0; j < i; j++) {
-            double limit = weights ? ggm_weighted(lambda, weights[j]) : lambda;
-            /* The row's own entry first: its mean with the other triangle's costs a cache miss */
-            double own = fabs(problem->s[i * problem->p + j]) * scales[i] * scales[j];
-            if (own > limit - margin && fabs(ggm_entry(problem, scales, i, j)) > limit)
+            if (!weights)
+                j = next_large(row, scales, lambda / scales[i] * margin, j, i);
+            if (j < i && fabs(ggm_entry(problem, scales, i, j)) > (weights ? ggm_weighted(lambda, weights[j]) : lambda))
                 join(parent, (int)i, (int)j);
         }
     }

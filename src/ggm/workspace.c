@@ -95,7 +95,7 @@ static bool fill(const ggm_workspace *workspace, const solution *last, solution 
         if (start)
             good = ggm_block_start(block, workspace->problem.start, workspace->scales, &next->places);
         else if (last->count < 0 || next->lambda == 0 || last->lambda == 0)
-            good = ggm_block_cold(block);
+            good = ggm_block_cold(block, solver_of(size, workspace->settings.solver) != GGM_SOLVER_BCD);
         else
             good = ggm_block_warm(block, &next->places, last->blocks, &last->places, last->lambda);
         if (!good)
