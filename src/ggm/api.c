@@ -59,12 +59,12 @@ void ggm_result_release(ggm_result *result)
     *result = (ggm_result){0};
 }
 
-/* In units of p^2 doubles, the worst case being one dense component: S, W and two work arrays 4, the columns' active sets (12 bytes an
- * entry, grown by half) 2.25, T while it is put together 4.5, a Gram matrix and its factor (grown by half) 3 up to p = 64 and
- * 3/4 for each thread above. */
+/* In units of p^2 doubles, the worst case being one dense component: S and W and the bound's work space 3.5 (with the single-precision copies
+ * while they are widened), two work arrays 2, the columns' active sets (12 bytes an entry, grown by half) 2.25, T while it is put together 4.5,
+ * a Gram matrix and its factor (grown by half) 3 up to p = 64 and 3/4 for each thread above. */
 size_t ggm_memory_bytes(size_t p)
 {
-    const size_t squares = 14 + (size_t)ggm_thread_count(0) * 3 / 4, lines = 300;
+    const size_t squares = 15 + (size_t)ggm_thread_count(0) * 3 / 4, lines = 300;
     if (p == 0 || p > SIZE_MAX / sizeof(double) / (squares * p + lines))
         return 0;
     return (squares * p + lines) * p * sizeof(double);

@@ -188,8 +188,9 @@ void ggm_workspace_free(ggm_workspace *workspace);
  * {T_ij != 0 or |S_ij| > L_ij}. A T that is not positive definite is an answer (positive_definite = false), not an error. */
 ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, int threads, ggm_certificate *certificate);
 
-/* Upper bound on what ggm_solve holds at any time for p variables, were they one component and T dense: about 14 p^2 doubles. A sparse
- * T takes 4 p^2 (S, W and two work arrays), p being the largest component. 0 if it overflows. */
+/* Upper bound on what ggm_solve holds at any time for p variables, were they one component and T dense: about 15 p^2 doubles. A sparse
+ * T takes 1.5 p^2 (single-precision S, W and a work array), 3 p^2 where a tight tolerance needs double precision, p being the largest
+ * component; forming S from s32 or samples another p^2 of all p. 0 if it overflows. */
 size_t ggm_memory_bytes(size_t p);
 
 /* matrix -> (p, p) dense, row-major, every entry written */
