@@ -14,6 +14,12 @@
  *   certificate.c  objective, duality gap, KKT residual: knows S, L, T and a candidate W, nothing of the solver
  *   workspace.c    blocks kept between lambdas, solved one after another or side by side, put together
  *   degree.c       search for a degree along a path
+ *   jobs.c         many solves side by side, random numbers
+ *   resample.c     groups, half-samples, bootstrap draws, shuffles; the problem solved on them
+ *   stability.c    ggm_stability
+ *   null.c         ggm_shuffle_null
+ *   bootstrap.c    ggm_bootstrap
+ *   debias.c       ggm_debias, p-values
  *   covariance.c   S from samples
  *   certify.c      ggm_certify, which uses certificate.c and LAPACK alone
  *   linalg.c       the table of dense operations
@@ -202,6 +208,41 @@ typedef struct {
 } ggm_control;
 /* True when the solve is to end. May call back if `calling` (this is the thread that called the library). */
 bool ggm_control_poll(ggm_control *control, bool calling);
+
+/* ---- jobs.c ---- */
+typedef struct {
+    uint64_t state;
+} ggm_rng;
+ggm_rng ggm_rng_seeded(uint64_t seed, uint64_t stream); /* streams of one seed have nothing to do with each other */
+uint64_t ggm_rng_next(ggm_rng *rng);
+uint32_t ggm_rng_below(ggm_rng *rng, uint32_t bound);   /* 0 .. bound - 1, all equally likely; bound > 0 */
+void ggm_rng_shuffle(ggm_rng *rng, uint32_t *items, uint32_t count);
+
+typedef struct {
+    int number;            /* 0 .. count - 1 */
+    ggm_settings settings; /* for the job's solves: the run's with one thread, no progress, ended by whatever ends the run */
+    bool stopped;          /* set by the job when a solve was cut short (outcome GGM_INTERRUPTED): the job then counts as never begun */
+} ggm_job;
+
+typedef struct {
+    int count;
+    size_t bytes, memory_limit; /* what one job holds, what all may hold side by side; 0 = no limit */
+    ggm_status (*work)(void *context, ggm_job *job); /* in any thread; for many jobs at once */
+    void *context;
+    void (*progress)(int finished, int count, void *user_data); /* from the calling thread only; may be NULL */
+    void *user_data;
+} ggm_jobs;
+
+typedef struct {
+    int completed, failed, threads;
+    ggm_status failure;    /* of the failed job with the lowest number, GGM_OK if none failed */
+    ggm_outcome outcome;   /* GGM_CONVERGED: all jobs were tried */
+} ggm_jobs_report;
+
+/* Control of a run of jobs, or of anything else that is no workspace's; settings must outlive it */
+void ggm_control_begin(ggm_control *control, const ggm_settings *settings);
+/* Does the jobs on control->settings->threads threads. Which jobs were done is for `work` to note. */
+void ggm_jobs_run(const ggm_jobs *jobs, ggm_control *control, ggm_jobs_report *report);
 
 /* ---- bcd.c ---- */
 #define GGM_SINGLE_SIZE 64 /* variables from which on a block is kept in single precision as long as that serves */
