@@ -114,7 +114,7 @@ static double value_at(const ggm_sparse *t, size_t i, int j)
     return low < t->start[i + 1] && t->index[low] == j ? t->value[low] : 0;
 }
 
-static ggm_status check_symmetric(const ggm_sparse *t)
+ggm_status ggm_check_symmetric(const ggm_sparse *t)
 {
     for (size_t i = 0; i < t->p; i++)
         for (size_t k = t->start[i]; k < t->start[i + 1]; k++) {
@@ -175,7 +175,7 @@ ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, 
         return status;
     status = ggm_check_sparse(precision, taken.p);
     if (status == GGM_OK)
-        status = check_symmetric(precision);
+        status = ggm_check_symmetric(precision);
     if (status == GGM_OK)
         status = certify_taken(&taken, precision, threads, certificate);
     ggm_free(owned);

@@ -30,6 +30,7 @@
  * T_.j = -T_jj beta_j. Matrices of a block are m x m, row-major, symmetric (so a row is a column). */
 #pragma once
 #include "ggm/ggm.h"
+#include "ggm/uncertainty.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -244,6 +245,46 @@ void ggm_control_begin(ggm_control *control, const ggm_settings *settings);
 /* Does the jobs on control->settings->threads threads. Which jobs were done is for `work` to note. */
 void ggm_jobs_run(const ggm_jobs *jobs, ggm_control *control, ggm_jobs_report *report);
 
+/* ---- resample.c ---- */
+typedef struct {
+    ggm_samples samples;   /* points to the arrays below, or to the caller's samples */
+    size_t *rows;          /* owned, or NULL; so are the next two */
+    double *x;
+    float *x32;
+} ggm_drawn;
+
+typedef struct ggm_resample ggm_resample;
+struct ggm_resample {
+    ggm_problem problem;   /* the caller's */
+    const ggm_samples *samples;
+    ggm_settings settings;
+    ggm_resampling resampling;
+    ggm_control control;   /* borrows settings: the struct must stay where it is */
+    size_t groups;
+    uint32_t *member;      /* (n) samples by group, ascending in each */
+    size_t *first;         /* (groups + 1) where a group begins in it */
+    ggm_result full;       /* the answer on all samples */
+    double *variance;      /* (p) on all samples */
+    atomic_int unconverged, constant;
+    /* Set between begin and run: */
+    bool warm;             /* resamples start from the answer on all samples */
+    ggm_status (*draw)(const ggm_resample *resample, int number, ggm_drawn *drawn);
+    ggm_status (*keep)(void *context, int number, const ggm_sparse *precision); /* a resample's answer; in any thread, for many at once */
+    void *context;
+};
+/* Checks, finds the groups, solves the problem on all samples. count: resamples when the caller leaves it open; least: independent samples that are
+ * needed. On error nothing is held. */
+ggm_status ggm_resample_begin(ggm_resample *resample, const ggm_problem *problem, const ggm_settings *settings, const ggm_resampling *resampling,
+                              int count, size_t least);
+/* Draws, solves and keeps all resamples. bytes: what one holds apart from its solve. Error: none was solved, and this is why. */
+ggm_status ggm_resample_run(ggm_resample *resample, size_t bytes, ggm_resampling_info *info);
+void ggm_resample_end(ggm_resample *resample);
+ggm_status ggm_draw_half(const ggm_resample *resample, int number, ggm_drawn *drawn);
+ggm_status ggm_draw_bootstrap(const ggm_resample *resample, int number, ggm_drawn *drawn);
+ggm_status ggm_draw_shuffle(const ggm_resample *resample, int number, ggm_drawn *drawn);
+double *ggm_diagonal_roots(const ggm_sparse *precision); /* (p) sqrt(T_ii); NULL: no memory */
+size_t ggm_count_edges(const ggm_sparse *precision);
+
 /* ---- bcd.c ---- */
 #define GGM_SINGLE_SIZE 64 /* variables from which on a block is kept in single precision as long as that serves */
 /* Sweeps until the block's gap is at most `target` (absolute), or, if target is 0, at most `tolerance` times a cautious guess of the
@@ -305,6 +346,9 @@ bool ggm_logdet_sparse(const ggm_sparse *t, double *space, double *logdet);
 double ggm_dual_logdet(const ggm_evidence *evidence, double *w, double *space);
 /* Largest t for which diag(S) + (1 - t) offdiag(S) keeps within the bounds, at most 1 */
 double ggm_shrinkage(const ggm_evidence *evidence);
+
+/* ---- certify.c ---- */
+ggm_status ggm_check_symmetric(const ggm_sparse *t); /* T_ij = T_ji up to rounding */
 
 /* ---- workspace.c ---- */
 /* ggm_workspace_solve as one step of something longer, to this tolerance */

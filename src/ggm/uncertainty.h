@@ -14,7 +14,7 @@
  * and "n" is the number of groups wherever independent observations count.
  *
  * A variable that does not vary in some resample has no edges in it; how many resamples had such a variable is counted. A resample that
- * cannot be solved is counted too, with the reason, and does not lose the others: a result is an error only if no resample at all was
+ * cannot be solved is counted too, with the reason, and does not lose the others: the call fails only if none of those tried was
  * solved. Time limit (for the whole call) and interrupt return what was finished; interrupt is asked from the calling thread only, between
  * resamples and inside solves, not while a covariance is formed. settings->progress is told of the solve of all samples only.
  *
