@@ -75,9 +75,9 @@ static void factor(double *a, int p)
         }
 }
 
-double *sample_covariance(rng *r, const double *truth, int p, int n)
+double *draw_samples(rng *r, const double *truth, int p, int n)
 {
-    double *l = malloc((size_t)p * (size_t)p * sizeof *l), *s = calloc((size_t)p * (size_t)p, sizeof *s), *x = malloc((size_t)p * (size_t)n * sizeof *x);
+    double *l = malloc((size_t)p * (size_t)p * sizeof *l), *x = malloc((size_t)p * (size_t)n * sizeof *x);
     memcpy(l, truth, (size_t)p * (size_t)p * sizeof *l);
     factor(l, p);
     for (int k = 0; k < n; k++) /* x = L'^-1 z has covariance (L L')^-1 */
@@ -87,6 +87,13 @@ double *sample_covariance(rng *r, const double *truth, int p, int n)
                 sum -= l[j * p + i] * x[k * p + j];
             x[k * p + i] = sum / l[i * p + i];
         }
+    free(l);
+    return x;
+}
+
+double *sample_covariance(rng *r, const double *truth, int p, int n)
+{
+    double *x = draw_samples(r, truth, p, n), *s = calloc((size_t)p * (size_t)p, sizeof *s);
     for (int i = 0; i < p; i++) {
         double mean = 0;
         for (int k = 0; k < n; k++)
@@ -101,7 +108,6 @@ double *sample_covariance(rng *r, const double *truth, int p, int n)
                 sum += x[k * p + i] * x[k * p + j];
             s[i * p + j] = s[j * p + i] = sum / n;
         }
-    free(l);
     free(x);
     return s;
 }

@@ -16,6 +16,8 @@ double rng_uniform(rng *r); /* (0, 1) */
 double rng_normal(rng *r);
 int rng_below(rng *r, int n);
 
+/* (n, p) samples, one a row, from N(0, inverse of truth); truth (p, p) positive definite */
+double *draw_samples(rng *r, const double *truth, int p, int n);
 /* (p, p) covariance of n samples from N(0, inverse of truth); truth (p, p) positive definite */
 double *sample_covariance(rng *r, const double *truth, int p, int n);
 /* (p, p) positive definite with unit diagonal and about `degree` nonzeros off the diagonal in a row */

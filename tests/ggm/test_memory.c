@@ -7,6 +7,7 @@
 
 #include "ggm/check.h"
 #include "ggm/support.h"
+#include "ggm/uncertainty.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -113,6 +114,98 @@ static void test_each_allocation(void **state)
     free(weights);
 }
 
+/* A function of uncertainty.h. Memory that a single resample lacked is that resample's failure alone: then GGM_OK is right, and *failed counts it. */
+static ggm_status run_uncertainty(int kind, const ggm_problem *problem, const ggm_settings *settings, const ggm_resampling *chosen, int *failed)
+{
+    union {
+        ggm_stability_result stability;
+        ggm_null_result null;
+        ggm_bootstrap_result bootstrap;
+        ggm_debias_result debias;
+    } result;
+    static const char nothing[sizeof result];
+    memset(&result, 0x5a, sizeof result);
+    ggm_status status;
+    const ggm_resampling_info *info = NULL;
+    size_t size;
+    if (kind == 0) {
+        status = ggm_stability(problem, settings, chosen, &result.stability);
+        info = &result.stability.info;
+        size = sizeof result.stability;
+    } else if (kind == 1) {
+        status = ggm_shuffle_null(problem, settings, chosen, &result.null);
+        info = &result.null.info;
+        size = sizeof result.null;
+    } else if (kind == 2) {
+        status = ggm_bootstrap(problem, settings, chosen, &result.bootstrap);
+        info = &result.bootstrap.info;
+        size = sizeof result.bootstrap;
+    } else {
+        int index[3] = {0, 1, 2};
+        size_t start[4] = {0, 1, 2, 3};
+        double value[3] = {1, 1, 1};
+        const ggm_sparse identity = {.p = 3, .nnz = 3, .start = start, .index = index, .value = value};
+        const ggm_debias_settings all = {.false_discovery = 1, .confidence = 0.9, .dense = true};
+        status = ggm_debias(problem, &identity, 20, settings, &all, &result.debias);
+        size = sizeof result.debias;
+    }
+    if (status != GGM_OK)
+        assert_memory_equal(&result, nothing, size);
+    *failed = status == GGM_OK && info ? info->failed : 0;
+    if (*failed > 0)
+        assert_int_equal(info->failure, GGM_ERROR_MEMORY);
+    switch (kind) {
+    case 0: ggm_stability_result_release(&result.stability); break;
+    case 1: ggm_null_result_release(&result.null); break;
+    case 2: ggm_bootstrap_result_release(&result.bootstrap); break;
+    default: ggm_debias_result_release(&result.debias);
+    }
+    return status;
+}
+
+static void test_uncertainty(void **state)
+{
+    (void)state;
+    rng r = rng_seeded(82);
+    double x[60];
+    for (int k = 0; k < 60; k++)
+        x[k] = rng_normal(&r) + (k % 3 > 0 ? 0.6 * x[k - 1] : 0);
+    const size_t group[20] = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9};
+    const ggm_samples samples = {.n = 20, .p = 3, .x = x};
+    ggm_problem problem = {.p = 3, .samples = &samples, .lambda = 0.1, .scale = true};
+    ggm_settings settings;
+    ggm_default_settings(&settings);
+    settings.threads = 1;
+    ggm_resampling chosen;
+    ggm_default_resampling(&chosen);
+    chosen.count = 3;
+    chosen.group = group;
+    const size_t before = live;
+    for (int kind = 0; kind < 4; kind++) {
+        int failed = 0, once = 0, none = 0;
+        failing = -1;
+        calls = 0;
+        assert_int_equal(run_uncertainty(kind, &problem, &settings, &chosen, &failed), GGM_OK);
+        assert_int_equal(failed, 0);
+        const long all = calls;
+        for (long k = 0; k < all; k++) {
+            calls = 0;
+            failing = k;
+            const ggm_status status = run_uncertainty(kind, &problem, &settings, &chosen, &failed);
+            assert_true(status == GGM_ERROR_MEMORY || (status == GGM_OK && failed == 1));
+            once += status == GGM_OK;
+            none += status != GGM_OK;
+        }
+        assert_true(none > 10 && (kind == 3 || once > 30));
+    }
+    failing = -1;
+    double p[3] = {0.1, 0.2, 0.3}, q[3];
+    calls = failing = 0;
+    assert_int_equal(ggm_benjamini_hochberg(p, 3, q), GGM_ERROR_MEMORY);
+    failing = -1;
+    assert_int_equal(live, before);
+}
+
 /* ggm_memory_bytes is an upper bound on what is held at any time, answer and dense graphs included, and not a wild one */
 static void test_memory_bytes(void **state)
 {
@@ -143,6 +236,6 @@ static void test_memory_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation), cmocka_unit_test(test_memory_bytes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation), cmocka_unit_test(test_uncertainty), cmocka_unit_test(test_memory_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
