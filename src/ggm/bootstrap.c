@@ -121,7 +121,6 @@ ggm_status ggm_bootstrap(const ggm_problem *problem, const ggm_settings *setting
     resample.draw = ggm_draw_bootstrap;
     resample.keep = keep;
     resample.context = &all;
-    resample.warm = true;
     status = fill(&resample, &all);
     ggm_free(all.value);
     ggm_free(all.done);

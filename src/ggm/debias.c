@@ -336,8 +336,8 @@ static ggm_status check(const ggm_problem *problem, const ggm_sparse *precision,
     return ggm_check_settings(settings);
 }
 
-ggm_status ggm_debias(const ggm_problem *problem, const ggm_sparse *precision, double independent, const ggm_settings *settings, const ggm_debias_settings *debias,
-                      ggm_debias_result *result)
+ggm_status ggm_debias(const ggm_problem *problem, const ggm_sparse *precision, double independent, const ggm_settings *settings,
+                      const ggm_debias_settings *debias, ggm_debias_result *result)
 {
     if (!result)
         return GGM_ERROR_ARGUMENT;

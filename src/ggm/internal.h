@@ -267,7 +267,6 @@ struct ggm_resample {
     double *variance;      /* (p) on all samples */
     atomic_int unconverged, constant;
     /* Set between begin and run: */
-    bool warm;             /* resamples start from the answer on all samples */
     ggm_status (*draw)(const ggm_resample *resample, int number, ggm_drawn *drawn);
     ggm_status (*keep)(void *context, int number, const ggm_sparse *precision); /* a resample's answer; in any thread, for many at once */
     void *context;

@@ -1,5 +1,5 @@
-/* The matched null: what the problem finds when every variable is permuted on its own. Replicates start cold, for nothing of the real answer is left.
- * Replicates write to places of their own, which are put together in the order of their numbers. */
+/* The matched null: what the problem finds when every variable is permuted on its own. Replicates write to places of their own, which are put
+ * together in the order of their numbers. */
 #include "ggm/internal.h"
 
 #include <math.h>

@@ -4,6 +4,9 @@
  * times for each group. Rows are handed on in that order whatever the order of drawing, so a draw's covariance has the same bits
  * however it came about. For the null a permuted copy of the samples is made.
  *
+ * Resamples are solved from nothing, not from the answer on all samples: to invert that costs about what it saves (2,000 neuron-like variables,
+ * 1.0 s against 1.2 s), and this way no resample depends on anything but its own draw.
+ *
  * A variable without variance in a resample (a neuron that only a few texts wake) would make the whole resample unsolvable. In it the variable
  * depends on nothing that can be seen, so it is put apart: covariances 0, and its variance on all samples, which no edge depends on. What is
  * left of a constant column after its mean is taken away is rounding, hence a threshold far below anything a resample can show. */
@@ -193,7 +196,8 @@ static bool set_constants_apart(const ggm_resample *resample, double *s)
     return any;
 }
 
-static ggm_status solve_drawn(const ggm_resample *resample, const ggm_samples *drawn, const ggm_settings *settings, ggm_result *result, bool *constant)
+static ggm_status solve_drawn(const ggm_resample *resample, const ggm_samples *drawn, const ggm_settings *settings, ggm_result *result,
+                              bool *constant)
 {
     ggm_problem problem = resample->problem;
     double *s = ggm_alloc(problem.p * problem.p, sizeof *s);
@@ -203,7 +207,7 @@ static ggm_status solve_drawn(const ggm_resample *resample, const ggm_samples *d
         problem.samples = NULL;
         problem.covariance = NULL;
         problem.s = s;
-        problem.start = resample->warm ? &resample->full.precision : NULL;
+        problem.start = NULL;
         status = ggm_solve(&problem, settings, result);
     }
     ggm_free(s);

@@ -142,7 +142,6 @@ ggm_status ggm_stability(const ggm_problem *problem, const ggm_settings *setting
     resample.draw = ggm_draw_half;
     resample.keep = keep;
     resample.context = &all;
-    resample.warm = true;
     result->threshold = resample.resampling.threshold;
     status = ggm_resample_run(&resample, resample.samples->n * sizeof(size_t), &result->info);
     if (status == GGM_OK && !spread(&all.seen, problem->p, result->info.completed, result))

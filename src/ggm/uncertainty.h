@@ -5,10 +5,10 @@
  *   ggm_bootstrap      how much each edge's partial correlation moves from resample to resample
  *   ggm_debias         estimates without the penalty's bias, with p-values, false discovery rate and confidence intervals
  *
- * The first three solve the problem again on many resamples. They need problem->samples (given otherwise: GGM_ERROR_ARGUMENT) and form
- * every covariance as problem->covariance says. One resample is solved per thread, settings->threads of them side by side, each with
- * one thread inside. Every resample has random numbers of its own, from the seed and its number, so results are the same bits
- * at any number of threads (unless time limit or interrupt strikes).
+ * The first three solve the problem once on all samples (from problem->start, if given), and again on many resamples. They need
+ * problem->samples (given otherwise: GGM_ERROR_ARGUMENT) and form every covariance as problem->covariance says. One resample is solved per
+ * thread, settings->threads of them side by side, each with one thread inside. Every resample has random numbers of its own, from the seed and
+ * its number, so what it says is the same, bit for bit, at any number of threads (unless time limit or interrupt strikes).
  *
  * Independent samples: rows that belong to one text (its tokens, say) depend on each other. With ggm_resampling.group, texts are drawn whole,
  * and "n" is the number of groups wherever independent observations count.
@@ -63,7 +63,7 @@ typedef struct {
 
 /* ---- stability selection ---- */
 /* Half-samples 2k and 2k + 1 are the two halves of one random permutation of the groups (complementary pairs; an odd group is
- * left out; of an odd count the last has no partner). Each is solved at problem->lambda, starting from the answer on all samples. */
+ * left out; of an odd count the last has no partner). Each is solved at problem->lambda. */
 typedef struct {
     ggm_sparse frequency;    /* (p, p) symmetric without diagonal: share of the half-samples that chose the pair; only pairs ever chosen */
     double *positive;        /* (frequency.nnz) share, of the half-samples that chose the pair, in which its partial correlation is positive:
@@ -149,7 +149,8 @@ void ggm_bootstrap_result_release(ggm_bootstrap_result *result);
 /* Jankova & van de Geer (2015): from a graphical lasso answer T for S,
  *   D = 2 T - T S T,   sigma_ij^2 = T_ii T_jj + T_ij^2,   z_ij = sqrt(n) D_ij / sigma_ij,
  * z_ij being standard normal for large n where there is no edge, if samples are Gaussian and the graph is sparse compared with sqrt(n) / log p.
- * z does not depend on the variables' units. p-values are two-sided; q-values are Benjamini & Hochberg's (1995) over all p (p - 1) / 2 pairs. */
+ * z does not depend on the variables' units. p-values are two-sided; q-values are Benjamini & Hochberg's (1995) over all p (p - 1) / 2 pairs.
+ * lambda of about sqrt(log(p) / n) suits it; with penalised (too small) T, sigma comes out a little large, and tests a little careful. */
 typedef struct {
     double false_discovery;  /* pairs with q up to this are listed; in [0, 1], default 0.05; 1 lists all pairs */
     double confidence;       /* of the intervals; in (0, 1), default 0.95 */
@@ -179,8 +180,8 @@ void ggm_default_debias_settings(ggm_debias_settings *settings);
  * independent samples behind S (texts, not tokens), at least 1. Of settings, threads, time_limit and interrupt count; both settings may be NULL.
  * *result is overwritten; on error zeroed. Cost: 3 p nnz(T) flops, and memory for S, the arrays asked for and the pairs. Same bits at any
  * number of threads. */
-ggm_status ggm_debias(const ggm_problem *problem, const ggm_sparse *precision, double independent, const ggm_settings *settings, const ggm_debias_settings *debias,
-                      ggm_debias_result *result);
+ggm_status ggm_debias(const ggm_problem *problem, const ggm_sparse *precision, double independent, const ggm_settings *settings,
+                      const ggm_debias_settings *debias, ggm_debias_result *result);
 void ggm_debias_result_release(ggm_debias_result *result);
 
 /* log10 of the two-sided p-value of a standard normal z, for any finite z: no underflow */
