@@ -48,7 +48,7 @@ done
 
 alien=$(nm -D --defined-only "$libdir/libggm.so" | awk '$2 ~ /[TDBR]/ {print $3}' | grep -v '^ggm_' || true)
 [ -z "$alien" ] || { echo "libggm.so exports $alien"; exit 1; }
-declared=$(sed -n 's/^[a-z].*[ *]\(ggm_[a-z_]*\)(.*/\1/p' "$work"/root/include/ggm/*.h | sort -u)
+declared=$(sed -n 's/^[a-z].*[ *]\(ggm_[a-z0-9_]*\)(.*/\1/p' "$work"/root/include/ggm/*.h | sort -u)
 exported=$(nm -D --defined-only "$libdir/libggm.so" | awk '$2 == "T" {print $3}' | sort -u)
 [ "$declared" = "$exported" ] || { echo "declared in ggm.h:" $declared "exported:" $exported; exit 1; }
 forbidden=$(nm -D --undefined-only "$libdir/libggm.so" | grep -E ' (exit|abort|_exit|printf|puts|putchar|fprintf|__printf_chk|__fprintf_chk)(@|$)' || true)
