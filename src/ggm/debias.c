@@ -147,13 +147,12 @@ static bool debias_row(run *now, size_t i, space *mine, pair_list *list)
     const ggm_sparse *t = now->t;
     const size_t p = t->p, from = t->start[i], count = t->start[i + 1] - from;
     memset(mine->row, 0, p * sizeof *mine->row);
-    memset(mine->product, 0, p * sizeof *mine->product);
     for (size_t k = 0; k < count; k++) {
         mine->rows[k] = now->problem->s + (size_t)t->index[from + k] * p;
-        mine->factor[k] = -t->value[from + k];
+        mine->factor[k] = t->value[from + k];
         mine->row[t->index[from + k]] = t->value[from + k];
     }
-    ggm_linalg_host.combine(mine->product, mine->product, p, mine->rows, mine->factor, (int)count);
+    ggm_linalg_host.combine64(mine->product, p, mine->rows, mine->factor, (int)count);
     for (size_t j = 0; j <= i; j++) {
         const double own = mine->row[j];
         const double estimate = 2 * own - sparse_dot(t->index + t->start[j], t->value + t->start[j], t->start[j + 1] - t->start[j], mine->product);

@@ -15,7 +15,7 @@
  *   workspace.c    blocks kept between lambdas, solved one after another or side by side, put together
  *   degree.c       search for a degree along a path
  *   jobs.c         many solves side by side, random numbers
- *   resample.c     groups, half-samples, bootstrap draws, shuffles; the problem solved on them
+ *   resampling.c   groups, half-samples, bootstrap draws, shuffles; the problem solved on them
  *   stability.c    ggm_stability
  *   null.c         ggm_shuffle_null
  *   bootstrap.c    ggm_bootstrap
@@ -245,7 +245,7 @@ void ggm_control_begin(ggm_control *control, const ggm_settings *settings);
 /* Does the jobs on control->settings->threads threads. Which jobs were done is for `work` to note. */
 void ggm_jobs_run(const ggm_jobs *jobs, ggm_control *control, ggm_jobs_report *report);
 
-/* ---- resample.c ---- */
+/* ---- resampling.c ---- */
 typedef struct {
     ggm_samples samples;   /* points to the arrays below, or to the caller's samples */
     size_t *rows;          /* owned, or NULL; so are the next two */
