@@ -20,7 +20,7 @@ static int find(int *parent, int i)
     return i;
 }
 
-static void join(int *parent, int i, int j)
+void ggm_join(int *parent, int i, int j)
 {
     int a = find(parent, i), b = find(parent, j);
     if (a < b)
@@ -60,7 +60,7 @@ static void join_covariance(const ggm_problem *problem, const double *scales, do
             if (!weights)
                 j = next_large(row, scales, lambda / scales[i] * margin, j, i);
             if (j < i && fabs(ggm_entry(problem, scales, i, j)) > (weights ? ggm_weighted(lambda, weights[j]) : lambda))
-                join(parent, (int)i, (int)j);
+                ggm_join(parent, (int)i, (int)j);
         }
     }
 }
@@ -70,10 +70,10 @@ static void join_matrix(const ggm_sparse *matrix, int *parent)
     for (size_t i = 0; i < matrix->p; i++)
         for (size_t k = matrix->start[i]; k < matrix->start[i + 1]; k++)
             if (matrix->value[k] != 0)
-                join(parent, (int)i, matrix->index[k]);
+                ggm_join(parent, (int)i, matrix->index[k]);
 }
 
-static bool collect(int *parent, size_t p, ggm_components *components)
+bool ggm_components_collect(int *parent, size_t p, ggm_components *components)
 {
     int *number = ggm_alloc(p, sizeof *number);
     components->node = ggm_alloc(p, sizeof *components->node);
@@ -113,7 +113,7 @@ bool ggm_screen(const ggm_problem *problem, const double *scales, double lambda,
         join_covariance(problem, scales, lambda, parent);
     if (also && !all)
         join_matrix(also, parent);
-    bool good = collect(parent, problem->p, components);
+    bool good = ggm_components_collect(parent, problem->p, components);
     ggm_free(parent);
     return good;
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "ggm/check.h"
+#include "ggm/joint.h"
 #include "ggm/support.h"
 #include "ggm/uncertainty.h"
 
@@ -38,8 +39,38 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
+/* The same class twice, with and without a start, certified */
+static ggm_status run_joint(bool fused, const ggm_problem *problem, const ggm_settings *settings)
+{
+    static const ggm_joint_result nothing = {0};
+    ggm_problem classes[2] = {*problem, *problem};
+    ggm_joint_problem joint = {.classes = 2, .problems = classes, .penalty = fused ? GGM_JOINT_FUSED : GGM_JOINT_GROUP, .lambda1 = problem->lambda, .lambda2 = 0.05};
+    ggm_joint_result result, again;
+    memset(&result, 0x5a, sizeof result);
+    memset(&again, 0x5a, sizeof again);
+    ggm_status status = ggm_joint_solve(&joint, settings, &result);
+    if (status != GGM_OK) {
+        assert_memory_equal(&result, &nothing, sizeof nothing);
+        return status;
+    }
+    classes[0].start = &result.precisions[0];
+    classes[1].start = &result.precisions[1];
+    status = ggm_joint_solve(&joint, settings, &again);
+    if (status != GGM_OK)
+        assert_memory_equal(&again, &nothing, sizeof nothing);
+    ggm_certificate certificate;
+    if (status == GGM_OK) {
+        status = ggm_joint_certify(&joint, again.precisions, 1, &certificate);
+        ggm_joint_result_release(&again);
+    }
+    ggm_joint_result_release(&result);
+    return status;
+}
+
 static ggm_status run(int kind, const ggm_problem *problem, const ggm_settings *settings)
 {
+    if (kind >= 3)
+        return run_joint(kind == 4, problem, settings);
     ggm_result result;
     memset(&result, 0x5a, sizeof result);
     ggm_status status = GGM_OK;
@@ -92,8 +123,8 @@ static void test_each_allocation(void **state)
     ggm_default_settings(&settings);
     settings.threads = 1;
     const size_t before = live;
-    for (int kind = 0; kind < 3; kind++)
-        for (int weighted = 0; weighted < 2; weighted++)
+    for (int kind = 0; kind < 5; kind++)
+        for (int weighted = 0; weighted < (kind < 3 ? 2 : 1); weighted++)
             for (double lambda = 0; lambda < 0.2; lambda += 0.15) {
                 ggm_problem problem = {.p = (size_t)p, .s = s, .lambda = lambda, .scale = true, .weights = weighted ? weights : NULL};
                 failing = -1;
