@@ -61,6 +61,28 @@ static double expected_gap(double energy, double before)
 }
 
 /* ---- the whole descent ---- */
+static void fill_slice(void *context, int slice, int thread)
+{
+    (void)thread;
+    ggm_block *block = context;
+    int from, to;
+    ggm_slice(block->m, slice, &from, &to);
+    ggm_fill_covariance_rows32(block, from, to);
+}
+
+static double sweep(ggm_descent *d)
+{
+    ggm_block *block = d->block;
+    d->rules.floor = block->w32 ? FLOOR_SINGLE : FLOOR;
+    if (!block->w32)
+        return ggm_sweep64(d);
+    if (block->stale) {
+        ggm_crew_run(&d->crew, fill_slice, block, ggm_slices(block->m));
+        block->stale = false;
+    }
+    return ggm_sweep32(d);
+}
+
 /* Sweeps until the gap is small enough or something ends it; the block's gap is that of its precision on return. When single precision
  * has given what it can, W is widened and the sweeps go on. */
 static void sweeps(ggm_descent *d)
@@ -69,8 +91,7 @@ static void sweeps(ggm_descent *d)
     double calibration = 0, before = 0, last_gap = INFINITY;
     for (int unchecked = 1;; unchecked++) {
         const bool single = block->w32 != NULL;
-        d->rules.floor = single ? FLOOR_SINGLE : FLOOR;
-        const double energy = single ? ggm_sweep32(d) : ggm_sweep64(d), target = current_target(d);
+        const double energy = sweep(d), target = current_target(d);
         const double guess = calibration > 0 ? calibration * energy : expected_gap(energy, before);
         const bool stopped = ggm_control_poll(d->control, d->calling), exhausted = block->sweeps >= d->control->settings->max_iterations;
         const bool stalled = single && before > 0 && energy > 0.9 * before && block->sweeps > PATIENCE;

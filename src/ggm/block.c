@@ -29,7 +29,7 @@ static void set_diagonal(ggm_block *block)
 static bool alloc_matrices(ggm_block *block, bool single)
 {
     if (single) {
-        block->s32 = ggm_alloc(square(block->m), sizeof *block->s32);
+        block->s32 = ggm_alloc(ggm_bound_padded((size_t)block->m), sizeof *block->s32);
         block->w32 = ggm_alloc(square(block->m), sizeof *block->w32);
         return block->s32 && block->w32;
     }
@@ -85,6 +85,7 @@ bool ggm_block_widen(ggm_block *block)
     for (size_t i = 0; i < (size_t)block->m; i++)
         block->w[i * (size_t)block->m + i] = block->diagonal[i];
     free_matrices(block, true);
+    block->stale = false;
     return true;
 }
 
@@ -139,6 +140,11 @@ void ggm_block_rescale(ggm_block *block, double lambda)
     block->lambda = lambda;
     block->sweeps = 0;
     set_diagonal(block);
+    if (block->stale) {
+        /* a second lambda: from now on the bound has memory of its own, if there is any, and S stays */
+        block->residual = ggm_alloc(ggm_bound_padded((size_t)block->m), sizeof *block->residual);
+        ggm_fill_covariance32(block);
+    }
     if (block->w32)
         ggm_fill_rescale32(block, ratio);
     else

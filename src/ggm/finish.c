@@ -16,15 +16,18 @@ ggm_evidence ggm_block_evidence(const ggm_block *block)
 bool ggm_precision_gap(ggm_block *block, ggm_crew *crew)
 {
     const ggm_evidence evidence = ggm_block_evidence(block);
-    const size_t m = (size_t)block->m, width = ggm_bound_width(block->m);
-    if (!block->residual)
-        block->residual = ggm_alloc((m + width - 1) / width * width * m, sizeof *block->residual);
+    const size_t m = (size_t)block->m;
+    if (!block->residual && !block->s32)
+        block->residual = ggm_alloc(ggm_bound_padded(m), sizeof *block->residual);
     ggm_bound bound;
-    if (!block->residual || !ggm_bound_init(&bound, &evidence, block->w, block->w32, block->residual, crew->threads))
+    if ((!block->residual && !block->s32) || !ggm_bound_init(&bound, &evidence, crew->threads))
         return false;
-    ggm_crew_run(crew, ggm_bound_tile, &bound, bound.tiles);
-    ggm_crew_run(crew, ggm_bound_square, &bound, bound.tiles);
-    const ggm_gap gap = ggm_bound_finish(&bound);
+    bound.w = block->w;
+    bound.w32 = block->w32;
+    bound.residual = block->residual ? block->residual : block->s32;
+    bound.s32 = block->stale ? NULL : block->s32;
+    block->stale = block->stale || (block->s32 && !block->residual);
+    const ggm_gap gap = ggm_bound_take(&bound, crew);
     block->gap = gap.gap;
     block->kkt = gap.kkt;
     ggm_bound_release(&bound);

@@ -21,6 +21,7 @@
  *   bootstrap.c    ggm_bootstrap
  *   debias.c       ggm_debias, p-values
  *   covariance.c   S from samples
+ *   bound.c        the bound on the gap, tile.c a tile of it; twice, see real.h
  *   certify.c      ggm_certify, which uses certificate.c and LAPACK alone
  *   joint*.c       several classes at once, see joint_internal.h
  *   linalg.c       the table of dense operations
@@ -111,9 +112,10 @@ typedef struct {
     const ggm_problem *problem; /* borrowed from the workspace, as scales: S in full precision is always to be had */
     const double *scales;
     double *s, *w;         /* (m, m) owned, or NULL while the block is in single precision */
-    float *s32, *w32;      /* (m, m) owned, S and W in single precision, or NULL */
+    float *s32, *w32;      /* (m, m) owned, S (with room for tiles of bound.c) and W in single precision, or NULL */
+    bool stale;            /* s32 was used by the bound and is to be filled in again before it is read */
     double *feasible, *product; /* (m, m) owned, work space, NULL until needed */
-    float *residual;       /* (tiles, m, width) owned, the bound's (certificate.c), NULL until needed */
+    float *residual;       /* (tiles, m, width) owned, the bound's (bound.c); NULL: until needed, or while s32 serves */
     double *diagonal;      /* (m) owned, W_ii: bounds of the diagonal hold with equality */
     double *weights;       /* (m, m) owned, or NULL */
     double lambda;
@@ -167,6 +169,8 @@ void ggm_block_release(ggm_block *block);
 /* ---- start.c: W to start from; start32.c the same in single precision ---- */
 void ggm_fill_covariance64(ggm_block *block);
 void ggm_fill_covariance32(ggm_block *block);
+void ggm_fill_covariance_rows64(ggm_block *block, int from, int to);
+void ggm_fill_covariance_rows32(ggm_block *block, int from, int to);
 bool ggm_fill_cold64(ggm_block *block, bool safe);
 bool ggm_fill_cold32(ggm_block *block, bool safe);
 void ggm_fill_rescale64(ggm_block *block, double ratio);
@@ -315,15 +319,21 @@ typedef struct {
     double kkt;            /* max |W T - I|, W moved into its bounds */
 } ggm_gap;
 
+/* Row i of S in columns [from, from + count): where it is stored, or put together in `buffer` (count) */
+const double *ggm_evidence_row(const ggm_evidence *evidence, size_t i, size_t from, size_t count, double *buffer);
+
+/* ---- bound.c; tile.c, and tile32.c the same in single precision ---- */
 typedef struct {
     double slack, square, kkt; /* a task's share, see certificate.c */
+    double size, norm;         /* sum of E_ij^2, and the largest |F_k| + |S_k| */
 } ggm_bound_sums;
 
-/* The bound on the gap at W, in tasks for a crew: ggm_bound_tile for all tiles, ggm_bound_square for all tiles, then the sum. */
+/* The bound on the gap at W */
 typedef struct {
     const ggm_evidence *evidence;
     const double *w;       /* (m, m), or NULL and then */
     const float *w32;      /* (m, m) */
+    float *s32;            /* (m, m) S in single precision, in `residual`, for the quick way, or NULL */
     float *residual;       /* (tiles, m, width) work space */
     int width, tiles;
     double *space;         /* owned, `stride` for each thread */
@@ -332,11 +342,20 @@ typedef struct {
 } ggm_bound;
 
 size_t ggm_bound_width(int m); /* columns of a tile */
-bool ggm_bound_init(ggm_bound *bound, const ggm_evidence *evidence, const double *w, const float *w32, float *residual, int threads);
-void ggm_bound_tile(void *bound, int tile, int thread);
-void ggm_bound_square(void *bound, int tile, int thread);
-ggm_gap ggm_bound_finish(const ggm_bound *bound);
+/* m * m floats in whole tiles */
+static inline size_t ggm_bound_padded(size_t m)
+{
+    const size_t width = ggm_bound_width((int)m);
+    return (m + width - 1) / width * width * m;
+}
+size_t ggm_bound_space(size_t m, size_t width);
+/* Zeroes the rest, which the caller sets */
+bool ggm_bound_init(ggm_bound *bound, const ggm_evidence *evidence, int threads);
+ggm_gap ggm_bound_take(ggm_bound *bound, ggm_crew *crew);
+void ggm_bound_tile64(void *bound, int tile, int thread);
+void ggm_bound_tile32(void *bound, int tile, int thread);
 void ggm_bound_release(ggm_bound *bound);
+
 /* F: W (m, m) moved into the bounds so that it agrees with T's signs, rows [from, to) */
 void ggm_bound_clip(const ggm_evidence *evidence, const double *w, double *feasible, int from, int to);
 

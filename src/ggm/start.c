@@ -21,22 +21,29 @@
 #define HOPEFUL 5.0 /* mean row sum of |W_ij| / W_ii up to which the hopeful start serves: measured */
 #define SHARED 400 /* variables from which on threads share the copying: it is the first touch of the pages too */
 
-void REAL(ggm_fill_covariance)(ggm_block *block)
+void REAL(ggm_fill_covariance_rows)(ggm_block *block, int from, int to)
 {
     const size_t m = (size_t)block->m;
     const ggm_problem *problem = block->problem;
     const double *scales = block->scales;
-    real *s = S_OF(block);
-#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, problem, scales, s, m)
-    for (size_t i = 0; i < m; i++) {
+    for (size_t i = (size_t)from; i < (size_t)to; i++) {
         const size_t at = (size_t)block->node[i];
         const double *row = problem->s + at * problem->p;
+        real *s = S_OF(block) + i * m;
         for (size_t j = 0; j < m; j++) {
             const size_t k = (size_t)block->node[j];
-            s[i * m + j] = (real)(row[k] * (scales[at] * scales[k]));
+            s[j] = (real)(row[k] * (scales[at] * scales[k]));
         }
-        s[i * m + i] = (real)ggm_entry(problem, scales, at, at);
+        s[i] = (real)ggm_entry(problem, scales, at, at);
     }
+}
+
+void REAL(ggm_fill_covariance)(ggm_block *block)
+{
+#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block)
+    for (int i = 0; i < block->m; i++)
+        REAL(ggm_fill_covariance_rows)(block, i, i + 1);
+    block->stale = false;
 }
 
 static void set_diagonal(ggm_block *block)
@@ -74,16 +81,37 @@ static double first_cut(const ggm_block *block, const real *s, size_t j)
     return 0.5 * (block->lambda + fmax(block->lambda, (double)(below > above ? below : above)));
 }
 
+#define LOOK 64 /* entries looked at together, for few are large */
+
+/* The first i >= from, i < m, with |s_i| > cut; m if there is none */
+GGM_CLONES static size_t next_large(const real *restrict s, real cut, size_t from, size_t m)
+{
+    for (; from + LOOK <= m; from += LOOK) {
+        real over[16] = {0}, sum = 0;
+        for (size_t k = 0; k < LOOK; k += 16)
+            for (size_t x = 0; x < 16; x++) {
+                const real size = s[from + k + x] < 0 ? -s[from + k + x] : s[from + k + x];
+                over[x] += size > cut ? (real)1 : (real)0;
+            }
+        for (size_t x = 0; x < 16; x++)
+            sum += over[x];
+        if (sum != 0)
+            break;
+    }
+    while (from < m && !(s[from] > cut) && !(-s[from] > cut))
+        from++;
+    return from;
+}
+
 /* The first active set of column j. False: no memory. */
 static bool first_active_set(ggm_block *block, size_t j)
 {
     const size_t m = (size_t)block->m;
     ggm_column *column = &block->columns[j];
-    const real *s = S_OF(block) + j * m;
-    const double cut = first_cut(block, s, j);
+    const real *s = S_OF(block) + j * m, cut = (real)first_cut(block, s, j);
     column->count = 0;
-    for (size_t i = 0; i < m; i++)
-        if (fabs((double)s[i]) > cut && i != j && fabs((double)s[i]) > ggm_penalty(block, (int)i, (int)j)) {
+    for (size_t i = next_large(s, cut, 0, m); i < m; i = next_large(s, cut, i + 1, m))
+        if (i != j && fabs((double)s[i]) > ggm_penalty(block, (int)i, (int)j)) {
             if (!ggm_column_reserve(column, column->count + 1))
                 return false;
             column->index[column->count] = (int)i;
@@ -115,6 +143,39 @@ static double shrinkage(const ggm_block *block)
     return t;
 }
 
+/* w = s moved towards 0 by lambda, as far as that; returns sum |w| */
+GGM_CLONES static double shrink_row(real *restrict w, const real *restrict s, real lambda, size_t n)
+{
+    real sum[16] = {0};
+    size_t k = 0;
+    for (; k + 16 <= n; k += 16)
+        for (size_t x = 0; x < 16; x++) {
+            const real size = s[k + x] < 0 ? -s[k + x] : s[k + x], left = size > lambda ? size - lambda : 0;
+            w[k + x] = s[k + x] < 0 ? -left : left;
+            sum[x] += left;
+        }
+    for (; k < n; k++) {
+        const real size = s[k] < 0 ? -s[k] : s[k], left = size > lambda ? size - lambda : 0;
+        w[k] = s[k] < 0 ? -left : left;
+        sum[0] += left;
+    }
+    double total = 0;
+    for (size_t x = 0; x < 16; x++)
+        total += (double)sum[x];
+    return total;
+}
+
+static double shrink_weighted_row(const ggm_block *block, size_t i, real *w, const real *s)
+{
+    double sum = 0;
+    for (size_t j = 0; j < (size_t)block->m; j++) {
+        const double size = fabs((double)s[j]), left = fmax(0, size - ggm_penalty(block, (int)i, (int)j));
+        w[j] = (real)copysign(left, (double)s[j]);
+        sum += left;
+    }
+    return sum;
+}
+
 /* W = S shrunk towards 0 by L; returns the mean over rows of sum_j |W_ij| / W_ii off the diagonal */
 static double shrink_entries(ggm_block *block)
 {
@@ -124,13 +185,7 @@ static double shrink_entries(ggm_block *block)
     double total = 0;
 #pragma omp parallel for schedule(static) reduction(+ : total) if (block->m >= SHARED) default(none) shared(block, w, s, lambda, m)
     for (size_t i = 0; i < m; i++) {
-        double sum = 0;
-        for (size_t j = 0; j < m; j++) {
-            const real limit = block->weights ? (real)ggm_penalty(block, (int)i, (int)j) : lambda, x = s[i * m + j];
-            const real y = x > limit ? x - limit : x < -limit ? x + limit : 0;
-            w[i * m + j] = y;
-            sum += fabs((double)y);
-        }
+        const double sum = block->weights ? shrink_weighted_row(block, i, w + i * m, s + i * m) : shrink_row(w + i * m, s + i * m, lambda, m);
         total += (sum - fabs((double)w[i * m + i])) / block->diagonal[i];
     }
     return total / (double)m;
