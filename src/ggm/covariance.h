@@ -20,7 +20,7 @@ extern "C" {
 /* What was done to S besides its plain formula */
 typedef struct {
     double shrinkage;           /* the intensity a that was used */
-    double smallest_eigenvalue; /* of the correlation matrix of S, before repair; NAN where it was not needed: then it is above -1e-8 */
+    double smallest_eigenvalue; /* of the correlation matrix of S before the repair; NAN if there was none */
     bool repaired;
     double repair_distance;     /* Frobenius norm of the change that the repair made to the correlation matrix; 0 without one */
 } ggm_covariance_info;
@@ -55,14 +55,14 @@ void ggm_default_covariance_settings(ggm_covariance_settings *settings);
  * able to solve, its penalty permitting.
  *
  * Precision: samples in double precision are multiplied in double precision. Samples in single precision are centred by means in double
- * precision, rounded to single, multiplied in blocks of 256 rows, and the blocks added in double precision: S_ij is then within
- * 1e-6 sqrt(S_ii S_jj) of what double precision gives, in practice within 2e-7.
+ * precision, rounded to single, multiplied in blocks of 1024 rows, and the blocks added in double precision: S_ij is then within
+ * 1e-6 sqrt(S_ii S_jj) of what double precision gives, in practice within 3e-7.
  *
- * Errors: GGM_ERROR_ARGUMENT (n or p is 0, not exactly one of x and x32, a setting out of range), GGM_ERROR_NOT_FINITE (NaN or infinite samples,
+ * Errors: GGM_ERROR_ARGUMENT (n or p is 0 or above INT_MAX, not exactly one of x and x32, a setting out of range), GGM_ERROR_NOT_FINITE (NaN or infinite samples,
  * or so large that S overflows), GGM_ERROR_MEMORY; s is then undefined.
  *
  * Cost: n p^2 flops at close to the machine's rate for matrix products; the transforms by rank sort, n log n a variable, and hold a copy
- * of the samples. KENDALL takes about n p^2 / 2 steps of a few nanoseconds (see docs/libggm.md) and 8 n p bytes, 16 n p with ties;
+ * of the samples. KENDALL takes about n p^2 / 2 steps of a few nanoseconds (see docs/libggm.md) and 4 n p bytes;
  * SKEPTIC estimates the same correlations much faster. A repair costs an eigendecomposition. */
 ggm_status ggm_covariance(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s);
 
@@ -73,9 +73,10 @@ ggm_status ggm_covariance_with_info(const ggm_samples *samples, const ggm_covari
 /* Makes the symmetric s (p, p), both triangles given, positive definite if it is not positive semidefinite, and leaves it alone if it is
  * (its smallest eigenvalue, as a correlation matrix, is above -1e-8). The eigenvalues of the correlation matrix below 1e-8 are raised to
  * 1e-8, and rows and columns scaled so that the diagonal of s stays as it was (Rousseeuw & Molenberghs 1993, "eigenvalue method").
- * Variables with S_ii = 0 get zero rows. *info (may be NULL) tells. Errors: GGM_ERROR_NOT_FINITE, GGM_ERROR_NOT_SYMMETRIC as ggm_solve has
- * it, GGM_ERROR_DIAGONAL (S_ii < 0), GGM_ERROR_MEMORY, GGM_ERROR_ARGUMENT; s is then unchanged.
- * Cost: p^3 / 3 flops if all is well, else about 4 p^3; 2 p^2 doubles, 3 p^2 for a repair. */
+ * Variables with S_ii = 0 are left out. *info (may be NULL) tells. Errors: GGM_ERROR_NOT_FINITE, GGM_ERROR_NOT_SYMMETRIC as ggm_solve has
+ * it, GGM_ERROR_DIAGONAL (S_ii < 0, or S_ii = 0 with another entry
+ * in its row), GGM_ERROR_INDEFINITE (LAPACK found no eigenvalues), GGM_ERROR_MEMORY, GGM_ERROR_ARGUMENT; s is then unchanged.
+ * Cost: p^3 / 3 flops if all is well, else that of the eigenvectors needed, at most about 9 p^3; p^2 doubles, 2 p^2 for a repair. */
 ggm_status ggm_repair(double *s, size_t p, int threads, ggm_covariance_info *info);
 
 #if defined(__GNUC__)
