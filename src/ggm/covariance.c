@@ -155,19 +155,23 @@ static ggm_status form(former *f)
     return status;
 }
 
-static void inverse_roots(const double *variance, size_t step, size_t p, double *scale)
+/* Returns how many variables vary */
+static size_t inverse_roots(const double *variance, size_t step, size_t p, double *scale)
 {
-    for (size_t i = 0; i < p; i++)
+    size_t varying = 0;
+    for (size_t i = 0; i < p; i++) {
         scale[i] = variance[i * step] > 0 ? 1 / sqrt(variance[i * step]) : 0;
+        varying += scale[i] > 0;
+    }
+    return varying;
 }
 
 /* The a of covariance.h. space: (n). */
 static double best_intensity(const former *f, double *space)
 {
     const size_t n = f->given->n, p = f->given->p;
-    if (n == 1)
+    if (inverse_roots(f->variance, 1, p, f->scale) < 2) /* so it is for a single sample */
         return 0;
-    inverse_roots(f->variance, 1, p, f->scale);
     const double cross = mean_cross_squares(&f->samples, f->mean, f->scale, f->threads, space);
     inverse_roots(f->s, p + 1, p, f->scale);
     const double squares = squared_correlations(f->s, p, f->scale), noise = (cross - squares) / (double)(n - 1);

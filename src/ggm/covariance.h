@@ -46,7 +46,7 @@ void ggm_default_covariance_settings(ggm_covariance_settings *settings);
  *
  * Shrinkage: S_ij <- (1 - a) S_ij off the diagonal. With settings->shrinkage NAN, a is what minimises the expected squared error of the
  * correlations (Schaefer & Strimmer 2005, their target D), which does not depend on the units of the variables:
- *   a = sum_{i != j} (m_ij - c_ij^2) / (n - 1)  /  sum_{i != j} c_ij^2,  moved into [0, 1]; 0 if that is 0/0 or n = 1,
+ *   a = sum_{i != j} (m_ij - c_ij^2) / (n - 1)  /  sum_{i != j} c_ij^2,  moved into [0, 1]; 0 if fewer than two variables vary,
  * c the correlations that S holds, m_ij the mean over the samples of z_i^2 z_j^2, z the transformed samples, for SKEPTIC and KENDALL
  * their ranks, with every variable scaled to mean 0 and variance 1 (constant ones are 0).
  *
@@ -55,8 +55,8 @@ void ggm_default_covariance_settings(ggm_covariance_settings *settings);
  * able to solve, its penalty permitting.
  *
  * Precision: samples in double precision are multiplied in double precision. Samples in single precision are centred by means in double
- * precision, rounded to single, multiplied in blocks of 1024 rows, and the blocks added in double precision: S_ij is then within
- * 1e-6 sqrt(S_ii S_jj) of what double precision gives, in practice within 3e-7.
+ * precision, rounded to single, multiplied in blocks of 128 to 1024 rows (about 8 sqrt(n)), and the blocks added in double precision:
+ * S_ij is then within 1e-6 sqrt(S_ii S_jj) of what double precision gives, in practice within 5e-7.
  *
  * Errors: GGM_ERROR_ARGUMENT (n or p is 0 or above INT_MAX, not exactly one of x and x32, a setting out of range), GGM_ERROR_NOT_FINITE (NaN or infinite samples,
  * or so large that S overflows), GGM_ERROR_MEMORY; s is then undefined.

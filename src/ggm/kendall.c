@@ -48,6 +48,11 @@ typedef struct {
 } kendall;
 
 /* ---- the tree ---- */
+/* From element 31 - w on: 1 for the words of a block after word w */
+static const uint16_t steps[2 * BLOCK] = {[BLOCK] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+/* The same for a vector of blocks */
+static const uint32_t block_steps[2 * VECTOR] = {[VECTOR] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE uint32_t seen_before(const tree *t, uint32_t place)
@@ -57,19 +62,26 @@ INLINE uint32_t seen_before(const tree *t, uint32_t place)
     return t->before[word / BLOCK] + t->within[word] + (uint32_t)__builtin_popcountll(earlier);
 }
 
-INLINE void take_place(tree *t, uint32_t place)
+INLINE void take_place(const tree *t, uint32_t place)
 {
     const uint32_t word = place / WORD, block = word / BLOCK, number = word % BLOCK;
     uint16_t *within = t->within + block * BLOCK;
+    const uint16_t *step = steps + BLOCK - 1 - number;
     t->bits[word] |= (uint64_t)1 << place % WORD;
+#pragma omp simd
     for (uint32_t k = 0; k < BLOCK; k++)
-        within[k] = (uint16_t)(within[k] + (k > number));
-    for (size_t first = 0; first < t->blocks; first += VECTOR)
+        within[k] = (uint16_t)(within[k] + step[k]);
+    const uint32_t *block_step = block_steps + VECTOR - 1 - block % VECTOR;
+    uint32_t *before = t->before + block / VECTOR * VECTOR;
+#pragma omp simd
+    for (uint32_t k = 0; k < VECTOR; k++)
+        before[k] += block_step[k];
+    for (before += VECTOR; before < t->before + t->blocks; before += VECTOR)
         for (uint32_t k = 0; k < VECTOR; k++)
-            t->before[first + k] += first + k > block;
+            before[k]++;
 }
 
-static void clear(tree *t)
+static void clear(const tree *t)
 {
     memset(t->bits, 0, t->blocks * BLOCK * sizeof *t->bits);
     memset(t->within, 0, t->blocks * BLOCK * sizeof *t->within);
@@ -78,28 +90,30 @@ static void clear(tree *t)
 
 /* ---- one pair ---- */
 /* Concordant less discordant pairs, without ties */
-GGM_CLONES static int64_t excess(const uint32_t *restrict order, const uint32_t *restrict place, size_t n, tree *t)
+GGM_CLONES static int64_t excess(const uint32_t *restrict order, const uint32_t *restrict place, size_t n, const tree *given)
 {
+    const tree t = *given;
     uint64_t concordant = 0;
     for (size_t k = 0; k < n; k++) {
         const uint32_t at = place[order[k]];
-        concordant += seen_before(t, at);
-        take_place(t, at);
+        concordant += seen_before(&t, at);
+        take_place(&t, at);
     }
     return 2 * (int64_t)concordant - (int64_t)n * ((int64_t)n - 1) / 2;
 }
 
-GGM_CLONES static int64_t excess_with_ties(const uint32_t *restrict order, const places *restrict y, size_t n, tree *t)
+GGM_CLONES static int64_t excess_with_ties(const uint32_t *restrict order, const places *restrict y, size_t n, const tree *given)
 {
+    const tree t = *given;
     int64_t sum = 0;
     for (size_t first = 0, end; first < n; first = end) {
         for (end = first; end == first || (end < n && order[end] & TIED); end++) {
             const places *at = &y[order[end] & ~TIED];
-            const int64_t smaller = seen_before(t, at->low), greater = (int64_t)first - seen_before(t, at->high);
+            const int64_t smaller = seen_before(&t, at->low), greater = (int64_t)first - seen_before(&t, at->high);
             sum += smaller - greater;
         }
         for (size_t k = first; k < end; k++)
-            take_place(t, y[order[k] & ~TIED].place);
+            take_place(&t, y[order[k] & ~TIED].place);
     }
     return sum;
 }
@@ -152,7 +166,7 @@ static void take_row(const kendall *a, size_t j, size_t thread)
     const double pairs = 0.5 * (double)n * ((double)n - 1);
     places *y = a->y + thread * n;
     uint32_t *place = a->place + thread * n;
-    tree *t = &a->trees[thread];
+    const tree *t = &a->trees[thread];
     a->s[j * p + j] = a->ties[j] < pairs ? 1 : 0;
     take_places(a->order + j * n, n, y, place);
     for (size_t i = 0; i < j; i++) {
