@@ -198,7 +198,8 @@ static ggm_status shrink_and_repair(const former *f, ggm_covariance_info *info)
     return GGM_OK;
 }
 
-ggm_status ggm_covariance_with_info(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s, ggm_covariance_info *info)
+ggm_status ggm_covariance_with_info(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s,
+                                    ggm_covariance_info *info)
 {
     ggm_covariance_settings plain;
     ggm_default_covariance_settings(&plain);

@@ -63,7 +63,8 @@ void ggm_default_covariance_settings(ggm_covariance_settings *settings);
  *
  * Cost: n p^2 flops at close to the machine's rate for matrix products; the transforms by rank sort, n log n a variable, and hold a copy
  * of the samples. KENDALL takes about n p^2 / 2 steps of a few nanoseconds (see docs/libggm.md) and 4 n p bytes;
- * SKEPTIC estimates the same correlations much faster. A repair costs an eigendecomposition. */
+ * SKEPTIC estimates the same correlations much faster. A repair costs an eigendecomposition.
+ * Memory besides s: 4096 samples, and with a transform a copy of all samples. There is no way to interrupt it. */
 ggm_status ggm_covariance(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s);
 
 /* The same, saying what was done in *info (NULL is fine; zeroed after an error) */

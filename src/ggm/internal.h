@@ -462,7 +462,8 @@ bool ggm_gather(const ggm_samples *samples, size_t first, size_t count, double *
 void ggm_sort(const double *x, size_t n, ggm_ranked *sorted, ggm_ranked *space);
 /* *transformed <- transformed samples, in an array of the same type that is the caller's to ggm_free (*owned, NULL after an error). SKEPTIC and
  * KENDALL: ranks. */
-ggm_status ggm_transform_samples(const ggm_samples *samples, ggm_transform transform, double winsor, int threads, ggm_samples *transformed, void **owned);
+ggm_status ggm_transform_samples(const ggm_samples *samples, ggm_transform transform, double winsor, int threads,
+                                 ggm_samples *transformed, void **owned);
 
 /* ---- kendall.c ---- */
 /* s (p, p) <- tau-b, with 1 on the diagonal; 0 in rows and columns of variables that take one value only */

@@ -69,7 +69,8 @@ static size_t pieces(size_t length, size_t piece)
             largest[j] = size > largest[j] ? size : largest[j]; \
         } \
     } \
-    GGM_CLONES static void NAME##_centre(TYPE *restrict out, const TYPE *restrict x, const double *restrict mean, const double *restrict factor, size_t width) \
+    GGM_CLONES static void NAME##_centre(TYPE *restrict out, const TYPE *restrict x, const double *restrict mean, \
+                                         const double *restrict factor, size_t width) \
     { \
         for (size_t j = 0; j < width; j++) \
             out[j] = (TYPE)(((double)x[j] - mean[j]) * factor[j]); \

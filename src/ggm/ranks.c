@@ -184,7 +184,8 @@ static bool transform_all(const transformer *t, int threads)
     return bad == 0;
 }
 
-ggm_status ggm_transform_samples(const ggm_samples *samples, ggm_transform transform, double winsor, int threads, ggm_samples *transformed, void **owned)
+ggm_status ggm_transform_samples(const ggm_samples *samples, ggm_transform transform, double winsor, int threads,
+                                 ggm_samples *transformed, void **owned)
 {
     const size_t n = samples->n, p = samples->p, size = samples->x ? sizeof *samples->x : sizeof *samples->x32;
     const bool by_rank = transform != GGM_TRANSFORM_WINSOR;
