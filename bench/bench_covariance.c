@@ -89,8 +89,8 @@ static void products(const sample *a, int threads)
     const double worst = check(a), work = (double)a->n * (double)a->p * (double)a->p * 1e-9;
     const double times[2] = {wide, narrow};
     for (int k = 0; k < 2; k++)
-        printf("covariance %s, n %zu, p %zu, %d threads: %.3f s, %.0f GFLOP/s, %.0f %% of the %.0f of a matrix product\n", k ? "f32" : "f64", a->n, a->p, threads,
-               times[k], work / times[k], 100 * work / times[k] / rate[k], rate[k]);
+        printf("covariance %s, n %zu, p %zu, %d threads: %.3f s, %.0f GFLOP/s, %.0f %% of the %.0f of a matrix product\n", k ? "f32" : "f64", a->n, a->p,
+               threads, times[k], work / times[k], 100 * work / times[k] / rate[k], rate[k]);
     printf("covariance largest difference of f32: %.1e of sqrt(S_ii S_jj)\n", worst);
 }
 

@@ -58,13 +58,13 @@ void ggm_default_covariance_settings(ggm_covariance_settings *settings);
  * precision, rounded to single, multiplied in blocks of 128 to 1024 rows (about 8 sqrt(n)), and the blocks added in double precision:
  * S_ij is then within 1e-6 sqrt(S_ii S_jj) of what double precision gives, in practice within 5e-7.
  *
- * Errors: GGM_ERROR_ARGUMENT (n or p is 0 or above INT_MAX, not exactly one of x and x32, a setting out of range), GGM_ERROR_NOT_FINITE (NaN or infinite samples,
- * or so large that S overflows), GGM_ERROR_MEMORY; s is then undefined.
+ * Errors: GGM_ERROR_ARGUMENT (n or p is 0 or above INT_MAX, not exactly one of x and x32, a setting out of range), GGM_ERROR_NOT_FINITE
+ * (NaN or infinite samples, or so large that S overflows), GGM_ERROR_MEMORY, and those of ggm_repair; s is then undefined.
  *
  * Cost: n p^2 flops at close to the machine's rate for matrix products; the transforms by rank sort, n log n a variable, and hold a copy
- * of the samples. KENDALL takes about n p^2 / 2 steps of a few nanoseconds (see docs/libggm.md) and 4 n p bytes;
- * SKEPTIC estimates the same correlations much faster. A repair costs an eigendecomposition.
- * Memory besides s: 4096 samples, and with a transform a copy of all samples. There is no way to interrupt it. */
+ * of the samples. KENDALL takes n p^2 / 2 steps of 4 to 10 nanoseconds, shared among the threads (n of tens of thousands; more steps
+ * beyond), and 4 n p bytes; SKEPTIC estimates the same correlations much faster. A repair costs an eigendecomposition.
+ * Memory besides s: 4096 samples, in single precision 2 MiB a thread, and with a transform a copy of all samples. It cannot be interrupted. */
 ggm_status ggm_covariance(const ggm_samples *samples, const ggm_covariance_settings *settings, int threads, double *s);
 
 /* The same, saying what was done in *info (NULL is fine; zeroed after an error) */
