@@ -43,7 +43,7 @@ typedef enum {
     GGM_OK = 0,
     GGM_ERROR_ARGUMENT,      /* NULL, p = 0 or too large, not exactly one of s, s32 and samples, lambda negative or NaN, a setting out of range */
     GGM_ERROR_MEMORY,        /* an allocation failed, or p*p doubles do not fit the address space */
-    GGM_ERROR_NOT_FINITE,    /* S has a NaN or an infinity */
+    GGM_ERROR_NOT_FINITE,    /* S, or a sample, is NaN or infinite */
     GGM_ERROR_NOT_SYMMETRIC, /* |S_ij - S_ji| > 1e-6 s_i s_j (below that the two are averaged) */
     GGM_ERROR_DIAGONAL,      /* S_ii <= 0: a variable that does not vary */
     GGM_ERROR_INDEFINITE     /* the penalised problem has no finite optimum that could be found: S is singular with lambda = 0,
@@ -190,7 +190,8 @@ ggm_status ggm_certify(const ggm_problem *problem, const ggm_sparse *precision, 
 
 /* Upper bound on what ggm_solve holds at any time for p variables, were they one component and T dense: about 15 p^2 doubles. A sparse
  * T takes 1.5 p^2 (single-precision S, W and a work array), 3 p^2 where a tight tolerance needs double precision, p being the largest
- * component; forming S from s32 or samples another p^2 of all p. 0 if it overflows. */
+ * component; forming S from s32 or samples another p^2 of all p, and the work space that
+ * covariance.h names, which is not counted. 0 if it overflows. */
 size_t ggm_memory_bytes(size_t p);
 
 /* matrix -> (p, p) dense, row-major, every entry written */

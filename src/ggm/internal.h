@@ -20,7 +20,11 @@
  *   null.c         ggm_shuffle_null
  *   bootstrap.c    ggm_bootstrap
  *   debias.c       ggm_debias, p-values
- *   covariance.c   S from samples
+ *   covariance.c   S from samples: what is called in which order, correlations, shrinkage
+ *   product.c      means and second moments of samples, at the rate of matrix products
+ *   ranks.c        sorting variables; samples replaced by functions of their ranks
+ *   kendall.c      Kendall's rank correlation of all pairs
+ *   repair.c       eigenvalues of an indefinite S
  *   bound.c        the bound on the gap, tile.c a tile of it; twice, see real.h
  *   certify.c      ggm_certify, which uses certificate.c and LAPACK alone
  *   joint*.c       several classes at once, see joint_internal.h
@@ -31,6 +35,7 @@
  * Letters: m variables in a block; S, W, T as in ggm.h; L penalties; beta_j the lasso coefficients of column j,
  * T_.j = -T_jj beta_j. Matrices of a block are m x m, row-major, symmetric (so a row is a column). */
 #pragma once
+#include "ggm/covariance.h"
 #include "ggm/ggm.h"
 #include "ggm/uncertainty.h"
 
@@ -68,6 +73,8 @@ ggm_status ggm_check_settings(const ggm_settings *settings);
 /* The problem with S in double precision, checked and symmetric to the last bit: as given, or formed from s32, samples or an S with
  * rounding in memory that the caller frees (*owned, NULL if there is none) */
 ggm_status ggm_take_problem(const ggm_problem *given, int threads, ggm_problem *taken, double **owned);
+/* S off the diagonal: finite and symmetric; *rounded: but for rounding */
+ggm_status ggm_check_entries(const ggm_problem *problem, bool *rounded);
 ggm_status ggm_check_sparse(const ggm_sparse *t, size_t p);
 int ggm_thread_count(int wanted);
 double *ggm_scales(const ggm_problem *problem);  /* (p) 1/s_i, or 1 without scaling; NULL: no memory */
@@ -452,3 +459,35 @@ typedef struct {
 /* Every column once; returns the energy (bcd.c). An error is left in column_status. */
 double ggm_sweep64(ggm_descent *descent);
 double ggm_sweep32(ggm_descent *descent);
+
+/* ---- product.c ---- */
+/* Which row of the array is sample i */
+static inline size_t ggm_sample_row(const ggm_samples *samples, size_t i)
+{
+    return samples->rows ? samples->rows[i] : i;
+}
+/* s (p, p) <- covariance, divisor n; mean (p) <- means. samples must have been checked. */
+ggm_status ggm_sample_covariance(const ggm_samples *samples, int threads, double *s, double *mean);
+
+/* ---- ranks.c ---- */
+#define GGM_COLUMNS 16 /* variables gathered from the samples at once: whole cache lines */
+typedef struct {
+    uint64_t key;      /* ascending with the value; equal for equal values */
+    uint32_t index;    /* which sample */
+} ggm_ranked;
+/* Variables [first, first + count), count <= GGM_COLUMNS, into columns (count, n). False: one is not finite. */
+bool ggm_gather(const ggm_samples *samples, size_t first, size_t count, double *columns);
+/* sorted (n) <- the values of x (n), ascending, equal ones in the order of their index; n < 2^32; space (n) */
+void ggm_sort(const double *x, size_t n, ggm_ranked *sorted, ggm_ranked *space);
+/* *transformed <- transformed samples, in an array of the same type that is the caller's to ggm_free (*owned, NULL after an error). SKEPTIC and
+ * KENDALL: ranks. */
+ggm_status ggm_transform_samples(const ggm_samples *samples, ggm_transform transform, double winsor, int threads,
+                                 ggm_samples *transformed, void **owned);
+
+/* ---- kendall.c ---- */
+/* s (p, p) <- tau-b, with 1 on the diagonal; 0 in rows and columns of variables that take one value only */
+ggm_status ggm_kendall(const ggm_samples *samples, int threads, double *s);
+
+/* ---- repair.c ---- */
+/* ggm_repair for a matrix that is finite, symmetric and has no negative variances; sets the info's fields but for shrinkage */
+ggm_status ggm_repair_checked(double *s, size_t p, int threads, ggm_covariance_info *info);

@@ -69,7 +69,7 @@ static faults check_rows(const ggm_problem *problem, size_t i0, size_t rows)
 }
 
 /* *rounded: S is symmetric but for rounding */
-static ggm_status check_entries(const ggm_problem *problem, bool *rounded)
+ggm_status ggm_check_entries(const ggm_problem *problem, bool *rounded)
 {
     const size_t band = 64, p = problem->p;
     bool off = false, asymmetric = false, infinite = false;
@@ -138,7 +138,7 @@ static ggm_status check_problem(const ggm_problem *problem, bool *rounded)
 {
     ggm_status status = check_diagonal(problem);
     if (status == GGM_OK)
-        status = check_entries(problem, rounded);
+        status = ggm_check_entries(problem, rounded);
     if (status == GGM_OK && problem->weights)
         status = check_weights(problem);
     if (status == GGM_OK && problem->start)

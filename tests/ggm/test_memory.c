@@ -6,11 +6,13 @@
 #include <cmocka.h>
 
 #include "ggm/check.h"
+#include "ggm/covariance.h"
 #include "ggm/joint.h"
 #include "ggm/support.h"
 #include "ggm/uncertainty.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,6 +239,53 @@ static void test_uncertainty(void **state)
     assert_int_equal(live, before);
 }
 
+/* Covariances of samples, with every transform, shrinkage to be found and a repair to be made (fewer samples than variables) */
+static ggm_status form(int transform, bool narrow, const double *x, const float *x32, double *s)
+{
+    const ggm_samples samples = {.n = 8, .p = 12, .x = narrow ? NULL : x, .x32 = narrow ? x32 : NULL};
+    const ggm_covariance_settings settings = {.transform = (ggm_transform)transform, .winsor = 0.1, .shrinkage = transform % 2 ? (double)NAN : 0, .repair = true};
+    ggm_covariance_info info = {.repaired = true}, zero = {0};
+    ggm_status status = ggm_covariance_with_info(&samples, &settings, 1, s, &info);
+    if (status != GGM_OK)
+        assert_memory_equal(&info, &zero, sizeof info);
+    return status;
+}
+
+static void test_covariance_allocations(void **state)
+{
+    (void)state;
+    rng r = rng_seeded(82);
+    double x[96], s[144];
+    float x32[96];
+    for (int k = 0; k < 96; k++)
+        x32[k] = (float)(x[k] = rng_normal(&r));
+    const size_t before = live;
+    for (int transform = GGM_TRANSFORM_NONE; transform <= GGM_TRANSFORM_KENDALL; transform++)
+        for (int narrow = 0; narrow < 2; narrow++) {
+            failing = -1;
+            calls = 0;
+            assert_int_equal(form(transform, narrow, x, x32, s), GGM_OK);
+            const long all = calls;
+            assert_true(all >= 4);
+            for (long k = 0; k < all; k++) {
+                calls = 0;
+                failing = k;
+                assert_int_equal(form(transform, narrow, x, x32, s), GGM_ERROR_MEMORY);
+            }
+        }
+    const double indefinite[9] = {1, 0.9, -0.9, 0.9, 1, 0.9, -0.9, 0.9, 1};
+    ggm_status status = GGM_ERROR_MEMORY;
+    for (failing = 0; status != GGM_OK; failing++) {
+        calls = 0;
+        memcpy(s, indefinite, sizeof indefinite);
+        status = ggm_repair(s, 3, 1, NULL);
+        assert_true(status == GGM_OK || (status == GGM_ERROR_MEMORY && memcmp(s, indefinite, sizeof indefinite) == 0));
+    }
+    assert_true(failing > 5);
+    failing = -1;
+    assert_int_equal(live, before);
+}
+
 /* ggm_memory_bytes is an upper bound on what is held at any time, answer and dense graphs included, and not a wild one */
 static void test_memory_bytes(void **state)
 {
@@ -267,6 +316,7 @@ static void test_memory_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation), cmocka_unit_test(test_uncertainty), cmocka_unit_test(test_memory_bytes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation), cmocka_unit_test(test_covariance_allocations), cmocka_unit_test(test_uncertainty),
+                                       cmocka_unit_test(test_memory_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
