@@ -58,7 +58,7 @@ def names_blas():
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        return "an unknown BLAS"
+        return "a BLAS it does not name"
     import scipy.linalg  # noqa: F401, so that its BLAS is loaded as well
 
     found = {f"{lib['internal_api']} {lib['version']} ({lib.get('architecture')})" for lib in threadpool_info() if lib["user_api"] == "blas"}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The race: every graphical lasso solver found here on the standard problems, every answer judged by ggm_certify.
 
-    bench/race [BUILD] [--peers all|NAME,..] [--rows TEXT] [--budget SECONDS] [--threads 1,2] [--tolerance 1e-6]
+    bench/race [BUILD] [--peers all|NAME,..] [--solvers auto,bcd,..] [--rows TEXT] [--budget SECONDS] [--threads 1,2] [--tolerance 1e-6]
     bench/race [BUILD] --large [--sizes 5000,7000]     libggm alone at sizes where the peers take hours
     bench/race [BUILD] --update                        measures nothing: writes what was last measured into docs/benchmarks.md
 
@@ -28,6 +28,7 @@ import time
 import numpy as np
 
 import race_report
+from race_report import NATIVE, OURS
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHARED = pathlib.Path(os.environ.get("SHARED", HERE.parent.parent / "shared"))
@@ -44,30 +45,30 @@ SHARES = (0.001, 0.008, 0.015, 0.08)  # of |S_ij| above lambda; makes roughly 0.
 PATH_LENGTH = 20
 
 DECADES = [10 ** (-k / 2) for k in range(-2, 25)]
-OURS, NATIVE = "libggm", "glassoFast algorithm (our C)"
 
 
 class Solver:
-    """name; whether it penalises the diagonal; the ladder of efforts and where on it to start; whether threads change anything."""
+    """Name; whether it penalises the diagonal; the ladder of efforts and where on it to start; whether threads change anything; the command
+    of its worker, or bench_solve's name for it."""
 
-    def __init__(self, name, penalize, start, ladder=None, threaded=False, command=None):
-        self.name, self.penalize, self.threaded, self.command = name, penalize, threaded, command
+    def __init__(self, name, penalize, start, ladder=None, threaded=False, command=None, native=None):
+        self.name, self.penalize, self.threaded, self.command, self.native = name, penalize, threaded, command, native
         self.ladder = ladder or DECADES
         self.start = min(range(len(self.ladder)), key=lambda i: abs(math.log(self.ladder[i] / start)))
 
 
-SOLVERS = [
-    Solver(OURS, True, 1e-6, threaded=True), Solver(OURS, False, 1e-6, threaded=True),
-    Solver(NATIVE, True, 1e-2),
-    Solver("glasso", True, 1e-3, command=["Rscript", str(HERE / "peers.R")]),
-    Solver("huge", True, 1, ladder=[1], command=["Rscript", str(HERE / "peers.R")]),
-    Solver("scikit-learn", False, 1e-1, threaded=True, command=[sys.executable, str(HERE / "peers.py")]),
-    Solver("skglm", False, 4, ladder=[2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128], threaded=True, command=[sys.executable, str(HERE / "peers.py")]),
-    Solver("gglasso", False, 1e-5, threaded=True, command=[sys.executable, str(HERE / "peers.py")]),
+R, PYTHON = ["Rscript", str(HERE / "peers.R")], [sys.executable, str(HERE / "peers.py")]
+PEERS = [
+    Solver(NATIVE, True, 1e-2, native="glassofast"),
+    Solver("glasso", True, 1e-3, command=R),
+    Solver("huge", True, 1, ladder=[1], command=R),
+    Solver("scikit-learn", False, 1e-1, threaded=True, command=PYTHON),
+    Solver("skglm", False, 4, ladder=[2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128], threaded=True, command=PYTHON),
+    Solver("gglasso", False, 1e-5, threaded=True, command=PYTHON),
 ]
 CURES = {
     "glasso": "apt-get install r-base-core r-cran-glasso", "huge": "apt-get install r-base-core r-cran-huge",
-    "scikit-learn": "pip install scikit-learn", "skglm": "pip install skglm", "gglasso": "pip install gglasso", "matplotlib": "pip install matplotlib",
+    "scikit-learn": "$PYTHON -m pip install scikit-learn", "skglm": "$PYTHON -m pip install skglm", "gglasso": "$PYTHON -m pip install gglasso",
 }
 
 
@@ -152,9 +153,8 @@ class Race:
     def attempt(self, solver, matrix, lam, threads, effort, limit):
         """One solve with one effort: what the certificate says of it, with its seconds, or {"error": why}"""
         penalty = ["--penalize"] if solver.penalize else []
-        if solver.command is None:
-            native = ["--solver", "glassofast"] if solver.name == NATIVE else []
-            return self.solve(matrix, lam, "--tolerance", effort, *native, *penalty, threads=threads, limit=limit)
+        if solver.native:
+            return self.solve(matrix, lam, "--tolerance", effort, "--solver", solver.native, *penalty, threads=threads, limit=limit)
         worker = self.workers.get((solver.name, threads))
         if worker is None or worker.process.poll() is not None:
             worker = self.workers[solver.name, threads] = Worker(solver, threads)
@@ -204,7 +204,7 @@ class Race:
 def found_peers():
     """{name: version} and lines that say what runs them"""
     versions, about = {}, []
-    for command in (["Rscript", str(HERE / "peers.R"), "list"], [sys.executable, str(HERE / "peers.py"), "list"]):
+    for command in ([*R, "list"], [*PYTHON, "list"]):
         if not shutil.which(command[0]):
             continue
         for line in subprocess.run(command, env=environment(1), capture_output=True, text=True).stdout.splitlines():
@@ -224,13 +224,13 @@ def machine():
 
 def run_race(race, args):
     versions, about = found_peers()
-    wanted = None if args.peers == "all" else set(args.peers.split(","))
-    solvers = [s for s in SOLVERS if s.command is None or s.name in versions]
-    if wanted is not None:
-        solvers = [s for s in solvers if s.name == OURS or s.name in wanted or (s.name == NATIVE and "glassofast" in wanted)]
+    ours = [Solver(OURS + ("" if name == "auto" else f" {name}"), penalize, 1e-6, threaded=True, native=name)
+            for name in args.solvers.split(",") for penalize in (True, False)]
+    wanted = None if args.peers == "all" else args.peers.split(",")
+    peers = [s for s in PEERS if (s.native or s.name in versions) and (wanted is None or s.name in wanted or s.native in wanted)]
     for name, cure in CURES.items():
-        if name != "matplotlib" and name not in versions:
-            print(f"not here: {name} ({cure}; Python packages where $PYTHON finds them)")
+        if name not in versions:
+            print(f"not here: {name} ({cure})")
     print("\n".join(about), flush=True)
     results = {"machine": machine(), "versions": versions, "about": about, "tolerance": args.tolerance, "budget": args.budget, "threads": args.threads,
                "cells": [], "inverse": {}}
@@ -244,7 +244,7 @@ def run_race(race, args):
         print(f"\n{name}, lambda {lam}", flush=True)
         for threads in args.threads:
             results["inverse"][f"{name} {threads}"] = race.inverse(matrix, threads)
-        for solver in solvers:
+        for solver in ours + peers:
             for threads in args.threads if solver.threaded else args.threads[:1]:
                 cell = {**race.cell(solver, matrix, lam, threads), "problem": name, "lambda": lam, "penalize": solver.penalize,
                         "solver": solver.name, "threads": threads}
@@ -283,6 +283,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("build", nargs="?", default="build/release", type=pathlib.Path)
     ap.add_argument("--peers", default="all")
+    ap.add_argument("--solvers", default="auto", help="libggm's own, each with a column; ratios are those of auto")
     ap.add_argument("--rows", default="", help="only problems whose name and lambda contain this")
     ap.add_argument("--budget", default=10.0, type=float, help="seconds a cell may take")
     ap.add_argument("--tolerance", default=1e-6, type=float, help="relative duality gap to reach")

@@ -4,7 +4,7 @@ import math
 import re
 
 OURS, NATIVE = "libggm", "glassoFast algorithm (our C)"
-ORDER = [OURS, NATIVE, "glasso", "huge", "scikit-learn", "skglm", "gglasso"]
+ORDER = [OURS, f"{OURS} bcd", f"{OURS} newton", f"{OURS} sglasso", NATIVE, "glasso", "huge", "scikit-learn", "skglm", "gglasso"]
 TITLES = {True: "diagonal penalised", False: "diagonal not penalised"}
 
 
@@ -13,8 +13,17 @@ def seconds(x):
     return "" if x is None else f"{x:.{max(0, 2 - math.floor(math.log10(max(x, 1e-4))))}f}" if x < 100 else f"{x:.0f}"
 
 
+def times(x):
+    return f"{x:.1f}" if x < 10 else f"{x:.0f}"
+
+
+def plain(x):
+    """1e-06 as 1e-6"""
+    return f"{x:g}".replace("e-0", "e-")
+
+
 def gap(x):
-    return "not PD" if x is None else "gap " + f"{x:.0e}".replace("e-0", "e-")
+    return "not PD" if x is None else f"gap {x:.0e}".replace("e-0", "e-")
 
 
 def text(cell):
@@ -45,9 +54,9 @@ def rows_of(results, penalize):
 
 
 def lead(results, key, threads):
-    """Time of the fastest peer on at most so many threads, over libggm's; None where either is missing"""
+    """Time of the fastest peer on at most so many threads, over libggm's; None where either did not arrive"""
     ours = find(results["cells"], OURS, threads, **key)
-    peers = [c["seconds"] for c in results["cells"] if c["solver"] != OURS and c["reached"] and c["threads"] <= threads and all(c[k] == v for k, v in key.items())]
+    peers = [c["seconds"] for c in results["cells"] if not c["solver"].startswith(OURS) and c["reached"] and c["threads"] <= threads and all(c[k] == v for k, v in key.items())]
     return min(peers) / ours["seconds"] if ours and ours["reached"] and peers else None
 
 
@@ -65,6 +74,7 @@ def table(results, penalize):
                 if any(c["solver"] == n and c["threads"] == t for c in results["cells"])]
     head = ["problem", "λ", "nonzero", *(c[2] for c in columns), *(f"best peer / libggm, {t} thr." for t in counts), "libggm / (dpotrf+dpotri), 1 thr."]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    rivals = any(not n.startswith(OURS) for n in peers)
     leads = {t: [] for t in counts}
     for problem, lam in rows_of(results, penalize):
         key = {"problem": problem, "lambda": lam, "penalize": penalize}
@@ -74,7 +84,7 @@ def table(results, penalize):
         for t in counts:
             ratio = lead(results, key, t)
             leads[t] += [ratio] if ratio else []
-            out.append(f"**{ratio:.1f}**" if ratio else "")
+            out.append(f"**{times(ratio)}**" if ratio else f"> {times(results['budget'] / ours['seconds'])}" if rivals and ours and ours["reached"] else "")
         inverse = results["inverse"].get(f"{problem} {counts[0]}")
         out.append(f"{ours['seconds'] / inverse:.1f}" if ours and ours["reached"] and inverse else "")
         lines.append("| " + " | ".join(out) + " |")
@@ -86,9 +96,10 @@ def table(results, penalize):
 
 def race_text(results):
     m = results["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items()) or "none but our own"
+    raced = {c["solver"] for c in results["cells"]}
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if name in raced) or "none but our own"
     lines = [f"Measured {m['date']} on {m['processor']}; libggm and the glassoFast algorithm by {m['compiler']} -O3, hot loops for AVX-512 where there is; "
-             f"peers: {versions}; {'; '.join(results['about'])}. Seconds to a certified relative gap of {results['tolerance']:g}; "
+             f"peers: {versions}; {'; '.join(results['about'])}. Seconds to a certified relative gap of {plain(results['tolerance'])}; "
              f"'> {results['budget']:g} s' is a peer that was not there in that time (with the best gap it had, if any).", ""]
     return lines + table(results, True) + table(results, False)
 
@@ -119,7 +130,7 @@ def exponent(rows):
 def large_text(results):
     m, threads = results["machine"], results["threads"]
     rows = [r for r in results["rows"] if "error" not in r]
-    lines = [f"Measured {m['date']} on {m['processor']}, {threads} threads, to a relative gap of {results['tolerance']:g} by the solver's own bound; the certificate, from the answer alone, "
+    lines = [f"Measured {m['date']} on {m['processor']}, {threads} threads, to a relative gap of {plain(results['tolerance'])} by the solver's own bound; the certificate, from the answer alone, "
              "is beside it. Peak memory is the whole process's, S and the answer included.", "",
              "| problem | p | λ | nonzero | seconds | certified gap | peak memory / p² doubles | / (dpotrf+dpotri) |", "|---|---|---|---|---|---|---|---|"]
     for r in rows:
@@ -156,22 +167,24 @@ def draw_row(axes, results, y, key, names, late):
         elif cell:  # in the margin, in axes coordinates
             axes.plot(1.05 + 0.035 * late.index(name), y, marker=marker, color=color, ms=6, mfc="white", mew=1.2, clip_on=False, transform=axes.get_yaxis_transform())
     others = [x for name, x in at.items() if name != OURS]
+    if OURS in at and not others and len(names) > 1:
+        axes.annotate(f"more than {times(results['budget'] / at[OURS])}×", (at[OURS], y), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8, color=blue)
     if OURS not in at or not others:
         return
     nearest = min(others)
     axes.plot([at[OURS], nearest], [y, y], color=blue, lw=1.8, alpha=0.3, zorder=1)
-    axes.annotate(f"{nearest / at[OURS]:.1f}×", (math.sqrt(at[OURS] * nearest), y), xytext=(0, 3.5), textcoords="offset points", ha="center", va="bottom", fontsize=8, color=blue)
+    axes.annotate(f"{times(nearest / at[OURS])}×", (math.sqrt(at[OURS] * nearest), y), xytext=(0, 3.5), textcoords="offset points", ha="center", va="bottom", fontsize=8, color=blue)
 
 
 def draw_panel(axes, results, penalize):
     rows = rows_of(results, penalize)
-    names = [n for n in ORDER if any(c["solver"] == n and c["penalize"] == penalize for c in results["cells"])]
+    names = [n for n in STYLE if any(c["solver"] == n and c["penalize"] == penalize for c in results["cells"])]
     keys = [{"problem": p, "lambda": lam, "penalize": penalize} for p, lam in rows]
     late = [n for n in names if any(not best(results, n, key)["reached"] for key in keys if best(results, n, key))]
     for y, key in enumerate(keys):
         draw_row(axes, results, y, key, names, late)
     if late:
-        axes.text(1.03, 1.02, f"not within\n{results['budget']:g} s", transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
+        axes.text(1.03, 1.02, f"not reached\nin {results['budget']:g} s", transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
     axes.set_yticks(range(len(rows)), [f"{SHORT.get(p, p).replace('-', ' ')},  λ = {lam:g}" for p, lam in rows])
     axes.set_ylim(len(rows) - 0.4, -0.75)
     axes.text(0, 1.0, TITLES[penalize].capitalize(), transform=axes.transAxes, fontsize=10, weight="bold", color="#333333", va="bottom")
@@ -186,7 +199,7 @@ def draw(results, path):
         matplotlib.use("Agg")
         from matplotlib import pyplot, ticker
     except ImportError:
-        print("no picture: this python has no matplotlib (pip install matplotlib)")
+        print("no picture: this python has no matplotlib ($PYTHON -m pip install matplotlib)")
         return False
     groups = [g for g in (True, False) if rows_of(results, g)]
     sizes = [len(rows_of(results, g)) for g in groups]
@@ -207,7 +220,7 @@ def draw(results, path):
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.spines["bottom"].set_color("#aaaaaa")
-    panels[-1, 0].set_xlabel(f"time to a certified relative gap of {results['tolerance']:g}, log scale", color="#333333")
+    panels[-1, 0].set_xlabel(f"time to a certified relative gap of {plain(results['tolerance'])}, log scale", color="#333333")
     figure.savefig(path, dpi=200)
     pyplot.close(figure)
     return True
