@@ -129,6 +129,7 @@ static found run_libggm(const ggm_problem *problem)
         ggm_status status = ggm_solve(problem, &settings, &result);
         bench_require(status == GGM_OK, ggm_status_text(status));
     });
+    bench_require(settings.solver == GGM_SOLVER_AUTO || strcmp(result.info.solver, solver) == 0, "another solver ran than the one that was asked for");
     f.precision = result.precision; /* taken over */
     f.iterations = result.info.iterations;
     f.own_gap = result.info.relative_duality_gap;
