@@ -88,7 +88,8 @@ static void correct_member(ggm_descent *d, int second)
         const real *row = w + j1 * m;
         double sum = 0;
         for (int a = 0; a < column->count; a++)
-            sum += column->beta[a] * (double)row[column->index[a]];
+            if (column->beta[a] != 0) /* members that are to join the active set are in it already, and being corrected just now */
+                sum += column->beta[a] * (double)row[column->index[a]];
         w[j1 * m + j2] = w[j2 * m + j1] = (real)sum;
     }
 }
