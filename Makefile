@@ -5,7 +5,7 @@ RESULTS ?= results/demo
 CMAKE   := /usr/bin/cmake
 DESTDIR ?=
 
-.PHONY: all deps demo test check asan fuzz bench install clean
+.PHONY: all deps demo test check asan tsan fuzz bench install clean
 
 all: $(BUILD)/glint
 
@@ -30,6 +30,14 @@ asan: deps
 	@$(CMAKE) -G Ninja -S . -B build/asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGLINT_SANITIZE=ON
 	@$(CMAKE) --build build/asan -j $(JOBS)
 	@ctest --test-dir build/asan --output-on-failure -j $(JOBS)
+
+# The solver library's tests under ThreadSanitizer. clang's OpenMP tells it of its barriers (libarcher), gcc's does not.
+tsan: deps
+	@command -v clang >/dev/null || { echo 'glint: make tsan needs clang: apt-get install clang libclang-rt-14-dev libomp-dev' >&2; exit 1; }
+	@CC=clang $(CMAKE) -G Ninja -S . -B build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGLINT_TSAN=ON
+	@$(CMAKE) --build build/tsan -j $(JOBS)
+	@OMP_TOOL_LIBRARIES=$$(ls /usr/lib/llvm-*/lib/libarcher.so | head -1) OPENBLAS_NUM_THREADS=1 TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
+	  ctest --test-dir build/tsan --output-on-failure -R test_ggm -E installed
 
 # Each fuzz target for a minute (FUZZ_SECONDS), starting from its corpus.
 FUZZ_SECONDS ?= 60
