@@ -371,7 +371,7 @@ double ggm_linear_part(const ggm_evidence *evidence);
 /* logdet T by Cholesky in `space` (m, m); false if T is not positive definite */
 bool ggm_logdet_sparse(const ggm_sparse *t, double *space, double *logdet);
 /* logdet of the best positive definite point on the way from W (moved into its bounds) to a point that always is feasible; -infinity if
- * none was found. `space`: (m, m). W is overwritten by the point. */
+ * none was found. `space`: (m, m). W is overwritten by W with each entry moved to the nearest one within its bounds. */
 double ggm_dual_logdet(const ggm_evidence *evidence, double *w, double *space);
 /* Largest t for which diag(S) + (1 - t) offdiag(S) keeps within the bounds, at most 1 */
 double ggm_shrinkage(const ggm_evidence *evidence);
