@@ -134,39 +134,6 @@ static void test_malformed(void **state)
 }
 
 /* ---- what is proven of the optimum ---- */
-typedef struct {
-    ggm_problem problem;
-    double *s, *weights;
-} instance;
-
-static instance random_instance(rng *r, int number)
-{
-    const int p = 2 + rng_below(r, 28), n = 3 + rng_below(r, 3 * p);
-    double *truth = sparse_truth(r, p, 3 * rng_uniform(r));
-    instance x = {.s = sample_covariance(r, truth, p, n)};
-    free(truth);
-    if (number % 5 == 0) {
-        x.weights = malloc((size_t)(p * p) * sizeof *x.weights);
-        for (int i = 0; i < p; i++)
-            for (int j = 0; j <= i; j++) {
-                double u = rng_uniform(r);
-                x.weights[i * p + j] = x.weights[j * p + i] = i == j || u > 0.2 ? 0.3 + 2 * u : u < 0.1 ? (double)INFINITY : 0;
-            }
-    }
-    x.problem = (ggm_problem){.p = (size_t)p, .s = x.s, .weights = x.weights, .penalize_diagonal = number % 2 || x.weights, .scale = number % 3 != 0};
-    double unit = x.problem.scale ? 1 : 0;
-    for (int i = 0; !x.problem.scale && i < p; i++)
-        unit += x.s[i * p + i] / p;
-    x.problem.lambda = unit * pow(10, -0.3 - 1.2 * rng_uniform(r));
-    return x;
-}
-
-static void release_instance(instance *x)
-{
-    free(x->s);
-    free(x->weights);
-}
-
 static double unit_of(const ggm_problem *problem, size_t i)
 {
     return problem->scale ? sqrt(problem->s[i * problem->p + i]) : 1;
@@ -382,7 +349,7 @@ static void test_proofs(void **state)
             ggm_result_release(&rough);
         }
         ggm_result_release(&best);
-        release_instance(&x);
+        instance_release(&x);
     }
     for (int level = 0; level < LEVELS; level++)
         print_message("tolerance %g: %zu edges, %zu zeros proven, %zu pairs undecided; W off by %.2f, T by %.2f of what is allowed\n", tolerances[level], total[level].edges,
@@ -459,7 +426,7 @@ static void test_smallest_eigenvalue(void **state)
         free(t);
         free(w);
         ggm_result_release(&result);
-        release_instance(&x);
+        instance_release(&x);
     }
     const double s[4] = {2, 0, 0, 5}, diagonal[4] = {0.25, 0, 0, 4};
     ggm_sparse t = sparse_of(diagonal, 2);
