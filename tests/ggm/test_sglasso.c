@@ -100,7 +100,27 @@ static void test_exact_zeros(void **state)
     assert_true(zeros > 5000);
 }
 
-/* The objective after 1, 2, 3, ... sweeps never rises, from a cold start, by more than rounding */
+/* The objective after 1, 2, 3, ... sweeps never rises by more than rounding; returns how many steps there were */
+static int assert_falling(const ggm_problem *problem, int most)
+{
+    ggm_settings settings = settings_of(1e-12);
+    double before = INFINITY;
+    for (int sweeps = 1; sweeps <= most; sweeps++) {
+        settings.max_iterations = sweeps;
+        ggm_result result;
+        assert_int_equal(ggm_solve(problem, &settings, &result), GGM_OK);
+        if (!(result.info.objective <= before + 1e-12 * fmax((double)problem->p, fabs(before))))
+            print_message("p %zu lambda %g, sweep %d: up by %g to %g\n", problem->p, problem->lambda, sweeps, result.info.objective - before, result.info.objective);
+        assert_true(result.info.objective <= before + 1e-12 * fmax((double)problem->p, fabs(before)));
+        before = result.info.objective;
+        const ggm_outcome outcome = result.info.outcome;
+        ggm_result_release(&result);
+        if (outcome == GGM_CONVERGED)
+            return sweeps;
+    }
+    return most;
+}
+
 static void test_monotone(void **state)
 {
     (void)state;
@@ -109,25 +129,24 @@ static void test_monotone(void **state)
     for (int number = 0; number < 40; number++) {
         instance x = random_instance(&r, number);
         x.problem.lambda *= number % 3 ? 1 : 0.2;
-        ggm_settings settings = settings_of(1e-12);
-        double before = INFINITY;
-        for (int sweeps = 1; sweeps <= 40; sweeps++) {
-            settings.max_iterations = sweeps;
-            ggm_result result;
-            assert_int_equal(ggm_solve(&x.problem, &settings, &result), GGM_OK);
-            if (!(result.info.objective <= before + 1e-12 * fmax((double)x.problem.p, fabs(before))))
-                print_message("problem %d: p %zu, sweep %d, up by %g to %g\n", number, x.problem.p, sweeps, result.info.objective - before, result.info.objective);
-            assert_true(result.info.objective <= before + 1e-12 * fmax((double)x.problem.p, fabs(before)));
-            before = result.info.objective;
-            const ggm_outcome outcome = result.info.outcome;
-            ggm_result_release(&result);
-            if (outcome == GGM_CONVERGED)
-                break;
-            steps++;
-        }
+        steps += assert_falling(&x.problem, 40);
         instance_release(&x);
     }
     assert_true(steps > 100);
+    enum { P = 60 };
+    for (int common = 1; common <= 4; common++) { /* a few causes common to all, and little penalty: T is badly conditioned, passes are slow */
+        double s[P * P], load[P * 4];
+        for (int k = 0; k < P * 4; k++)
+            load[k] = rng_normal(&r);
+        for (int i = 0; i < P; i++)
+            for (int j = 0; j < P; j++) {
+                s[i * P + j] = i == j ? 0.5 : 0;
+                for (int k = 0; k < common; k++)
+                    s[i * P + j] += load[i * 4 + k] * load[j * 4 + k];
+            }
+        for (double lambda = 0.1; lambda > 0.02; lambda *= 0.3)
+            (void)assert_falling(&(ggm_problem){.p = P, .s = s, .lambda = lambda, .penalize_diagonal = common % 2, .scale = true}, 25);
+    }
 }
 
 /* Along a path, down and up again: right at every lambda, and not slower than from nothing (nor faster: a descent's last sweeps are its many) */
