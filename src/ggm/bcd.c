@@ -33,29 +33,8 @@
 #define PATIENCE 20         /* sweeps before single precision may be said to stall */
 #define MOST_UNCHECKED 30  /* sweeps without looking at the gap */
 
-/* The absolute gap to reach. Without a target from outside: the tolerance on a cautious guess of |f|. At the optimum f >= m - sum log T_jj
- * by Hadamard's inequality; if that is negative, f may be nearer to 0. */
-static double current_target(const ggm_descent *d)
-{
-    if (d->target > 0)
-        return d->target;
-    const ggm_block *block = d->block;
-    double guess = block->m;
-    for (int j = 0; j < block->m; j++)
-        guess -= log(block->columns[j].diagonal);
-    guess = guess > 0 ? guess : -0.1 * guess;
-    return d->control->tolerance * fmax(block->m / d->control->p, 0.8 * guess);
-}
-
-static void report(const ggm_descent *d, double relative_gap)
-{
-    const ggm_settings *settings = d->control->settings;
-    if (d->calling && settings->progress)
-        settings->progress(d->control->lambda, d->block->sweeps, relative_gap, settings->user_data);
-}
-
 /* The gap to expect after a sweep: nothing measured yet; what comes is less than what came, in the ratio of the last two sweeps */
-static double expected_gap(double energy, double before)
+double ggm_expected_gap(double energy, double before)
 {
     return GAP_PER_ENERGY * energy * fmin(1, 4 * energy / before);
 }
@@ -91,22 +70,22 @@ static void sweeps(ggm_descent *d)
     double calibration = 0, before = 0, last_gap = INFINITY;
     for (int unchecked = 1;; unchecked++) {
         const bool single = block->w32 != NULL;
-        const double energy = sweep(d), target = current_target(d);
-        const double guess = calibration > 0 ? calibration * energy : expected_gap(energy, before);
+        const double energy = sweep(d), target = ggm_block_target(block, d->target, d->control);
+        const double guess = calibration > 0 ? calibration * energy : ggm_expected_gap(energy, before);
         const bool stopped = ggm_control_poll(d->control, d->calling), exhausted = block->sweeps >= d->control->settings->max_iterations;
         const bool stalled = single && before > 0 && energy > 0.9 * before && block->sweeps > PATIENCE;
         before = energy;
         if ((d->status = (ggm_status)atomic_load(&d->column_status)) != GGM_OK)
             return;
         if (!stopped && !exhausted && !stalled && guess > target && unchecked < MOST_UNCHECKED) {
-            report(d, NAN);
+            ggm_control_report(d->control, d->calling, block->sweeps, NAN);
             continue;
         }
         if (!ggm_block_gap(block, &d->crew)) {
             d->status = GGM_ERROR_MEMORY;
             return;
         }
-        report(d, d->control->tolerance * block->gap / target);
+        ggm_control_report(d->control, d->calling, block->sweeps, d->control->tolerance * block->gap / target);
         block->outcome = block->gap <= target ? GGM_CONVERGED : stopped ? (ggm_outcome)atomic_load(&d->control->stop) : GGM_ITERATION_LIMIT;
         if (block->gap <= target || stopped || exhausted)
             return;
@@ -181,7 +160,7 @@ ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, g
     if (status == GGM_ERROR_INDEFINITE && block->hopeful)
         status = ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
     if (status == GGM_ERROR_INDEFINITE && block->w32) { /* rounding may have done that: once more without */
-        d.target = d.target > 0 ? d.target : current_target(&d);
+        d.target = ggm_block_target(block, d.target, control);
         status = ggm_block_widen(block) && ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
     }
     release(&d);

@@ -213,8 +213,7 @@ static bool load_start(ggm_block *block, const ggm_sparse *start, const double *
     return true;
 }
 
-/* beta = -T_.j / T_jj */
-static bool columns_of_start(ggm_block *block)
+bool ggm_block_columns(ggm_block *block)
 {
     const ggm_sparse *t = &block->precision;
     for (int j = 0; j < block->m; j++) {
@@ -265,7 +264,7 @@ bool ggm_block_start(ggm_block *block, const ggm_sparse *start, const double *sc
         return false;
     if (!covariance_of_start(block))
         return ggm_block_cold(block, true);
-    return columns_of_start(block);
+    return ggm_block_columns(block);
 }
 
 /* Compressed rows of a square matrix; `value` is shared by reference to the caller's arrays */

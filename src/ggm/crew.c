@@ -125,3 +125,10 @@ bool ggm_control_poll(ggm_control *control, bool calling)
     }
     return atomic_load_explicit(&control->stop, memory_order_relaxed) != GGM_CONVERGED;
 }
+
+void ggm_control_report(const ggm_control *control, bool calling, int sweeps, double relative_gap)
+{
+    const ggm_settings *settings = control->settings;
+    if (calling && settings->progress)
+        settings->progress(control->lambda, sweeps, relative_gap, settings->user_data);
+}

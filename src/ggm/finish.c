@@ -1,4 +1,4 @@
-/* The end of a block's solve: the objective, and an answer that is feasible whatever state the sweeps were stopped in.
+/* The end of a block's solve: how small a gap is wanted, the objective, and an answer that is feasible whatever state the sweeps were stopped in.
  *
  * An iterate stopped early may give a T that is not positive definite (its columns come from different W). Its off-diagonal
  * entries are then shrunk until it is: the diagonal alone always is. The gap is taken after that, so it is the gap of what is returned. */
@@ -11,6 +11,18 @@ ggm_evidence ggm_block_evidence(const ggm_block *block)
 {
     return (ggm_evidence){.m = block->m, .s = block->s, .problem = block->problem, .scales = block->scales, .node = block->node, .weights = block->weights,
                           .lambda = block->lambda, .penalize_diagonal = block->penalize_diagonal, .t = &block->precision};
+}
+
+/* At the optimum f >= m - sum log T_jj by Hadamard's inequality; if that is negative, f may be nearer to 0 */
+double ggm_block_target(const ggm_block *block, double target, const ggm_control *control)
+{
+    if (target > 0)
+        return target;
+    double guess = block->m;
+    for (int j = 0; j < block->m; j++)
+        guess -= log(block->columns[j].diagonal);
+    guess = guess > 0 ? guess : -0.1 * guess;
+    return control->tolerance * fmax(block->m / control->p, 0.8 * guess);
 }
 
 bool ggm_precision_gap(ggm_block *block, ggm_crew *crew)

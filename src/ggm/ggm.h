@@ -145,7 +145,16 @@ typedef struct {
     ggm_info info;
 } ggm_result;                /* owned by the caller: ggm_result_release */
 
-/* A proof of how good a precision matrix is, from S, the penalties and T alone. */
+/* A proof of how good a precision matrix is, from S, the penalties and T alone: its value, and what is known of the optimum T* for sure.
+ *
+ * What is proven of T*: let g bound f(T) - f(T*) and W = inverse of T. Weak duality gives f(T) - f(T*) >= tr(W* T) - logdet(W* T) - p, a sum of
+ * mu - 1 - log mu over the eigenvalues mu of T^(1/2) W* T^(1/2), so all mu lie in [1 - y, 1 + d] with -y - log(1 - y) = g = d - log(1 + d), for
+ * which upper bounds in closed form are taken:
+ *     d = sqrt(2 g + (2 g / 3)^2) + 2 g / 3,   y = sqrt(2 g + (2 g / 3)^2) - 2 g / 3,   z = y / (1 - y) (infinite where y >= 1),
+ *     |W*_ij - W_ij| <= d sqrt(W_ii W_jj),     |T*_ij - T_ij| <= z sqrt(T_ii T_jj).
+ * T*_ij has the sign of T_ij where |T_ij| > z sqrt(T_ii T_jj), and is 0 where |S_ij - W_ij| + d sqrt(W_ii W_jj) < L_ij. Each component of
+ * {T_ij != 0 or |S_ij| > L_ij} is a problem of its own and is judged with its own gap, which is made larger by a few units of rounding. (The proofs
+ * are ours. They hold as long as T's inverse is accurate to about 1e-8, that is for condition numbers up to 1e8.) */
 typedef struct {
     double objective;            /* f(T), by Cholesky of T; infinite when T is not positive definite */
     double dual_objective;       /* logdet W + p at a feasible W: the inverse of T with every entry moved into its bounds, and
@@ -154,8 +163,14 @@ typedef struct {
     double relative_duality_gap; /* duality_gap / max(1, |objective|) */
     double kkt_residual;         /* max over i, j of |G_ij + L_ij sign T_ij| where T_ij != 0 and max(0, |G_ij| - L_ij) elsewhere,
                                     G = S - inverse of T, in units of max S_ii (1 for the correlation problem) */
+    double smallest_eigenvalue;  /* a lower bound on T's, in units of the solved problem: 1 / max_i (|W| x)_i / x_i for a positive x (Collatz and
+                                    Wielandt), x = 1 and a few powers of |W| tried; -infinity when T is not positive definite */
     size_t nonzeros;             /* of T, with the diagonal */
-    bool positive_definite;      /* T has a Cholesky factor */
+    size_t proven_edges;         /* pairs i < j whose T*_ij is not 0 and has the sign of T_ij */
+    size_t proven_zeros;         /* pairs i < j whose T*_ij is 0, those of different components included */
+    size_t undecided_pairs;      /* the rest of the p (p - 1) / 2 */
+    size_t wrong_edges;          /* those of proven_zeros where T_ij is not 0 */
+    bool positive_definite;      /* T has a Cholesky factor; if not, nothing is proven */
 } ggm_certificate;
 
 /* Solver state for one S: keeps W and T between solves, so that the next lambda starts from the last. */

@@ -7,6 +7,7 @@
  *   start.c        S and W of a block, cold and warm; twice, see real.h
  *   bcd.c          block coordinate descent: precision, when to stop
  *   sweep.c        one sweep over a block's columns, threads; twice, see real.h
+ *   sglasso.c      block coordinate descent on a block's primal
  *   gram.c         one column's lasso; twice, see real.h
  *   scratch.c      a thread's memory for it
  *   crew.c         threads that help each other, time limit, interrupt
@@ -132,6 +133,7 @@ typedef struct {
     ggm_sparse precision;  /* T of the block, owned; built from the columns */
     double objective, gap, kkt;
     int sweeps;
+    ggm_solver solver;     /* the one at work */
     ggm_outcome outcome;
 } ggm_block;
 
@@ -169,6 +171,8 @@ static inline double ggm_diagonal(const ggm_block *block, int i)
 }
 /* Symmetric T from the columns, into block->precision (reallocated). False: no memory. */
 bool ggm_block_precision(ggm_block *block);
+/* The columns, beta = -T_.j / T_jj, from block->precision. False: no memory. */
+bool ggm_block_columns(ggm_block *block);
 /* Work space `feasible` and `product`. False: no memory. */
 bool ggm_block_space(ggm_block *block);
 void ggm_block_release(ggm_block *block);
@@ -224,6 +228,8 @@ typedef struct {
 } ggm_control;
 /* True when the solve is to end. May call back if `calling` (this is the thread that called the library). */
 bool ggm_control_poll(ggm_control *control, bool calling);
+/* Tells the progress callback, if `calling` */
+void ggm_control_report(const ggm_control *control, bool calling, int sweeps, double relative_gap);
 
 /* ---- jobs.c ---- */
 typedef struct {
@@ -305,6 +311,12 @@ size_t ggm_count_edges(const ggm_sparse *precision);
  * block's share in max(1, |f|). Leaves precision, objective, gap, kkt, outcome in the block. calling: called from the thread that
  * called the library. */
 ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, ggm_control *control);
+/* The gap to expect of a sweep's energy, given that of the sweep before: a guess, until one was measured */
+double ggm_expected_gap(double energy, double before);
+
+/* ---- sglasso.c ---- */
+/* The same by descent on the primal; threads only for the gap */
+ggm_status ggm_sglasso(ggm_block *block, double target, int threads, bool calling, ggm_control *control);
 
 /* ---- certificate.c ---- */
 typedef struct {
@@ -371,7 +383,7 @@ double ggm_linear_part(const ggm_evidence *evidence);
 /* logdet T by Cholesky in `space` (m, m); false if T is not positive definite */
 bool ggm_logdet_sparse(const ggm_sparse *t, double *space, double *logdet);
 /* logdet of the best positive definite point on the way from W (moved into its bounds) to a point that always is feasible; -infinity if
- * none was found. `space`: (m, m). W is overwritten by the point. */
+ * none was found. `space`: (m, m). W is overwritten by W with each entry moved to the nearest one within its bounds. */
 double ggm_dual_logdet(const ggm_evidence *evidence, double *w, double *space);
 /* Largest t for which diag(S) + (1 - t) offdiag(S) keeps within the bounds, at most 1 */
 double ggm_shrinkage(const ggm_evidence *evidence);
@@ -390,6 +402,8 @@ const ggm_settings *ggm_workspace_settings(const ggm_workspace *workspace);
 
 /* ---- finish.c ---- */
 ggm_evidence ggm_block_evidence(const ggm_block *block);
+/* The absolute gap to reach: `target`, or, if it is 0, the tolerance on a cautious guess of the block's share in |f|, from the columns' T_jj */
+double ggm_block_target(const ggm_block *block, double target, const ggm_control *control);
 /* Builds block->precision from the columns and takes its gap and kkt at the block's W. False: no memory. */
 bool ggm_block_gap(ggm_block *block, ggm_crew *crew);
 /* The same for the precision that is there */

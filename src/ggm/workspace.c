@@ -145,7 +145,9 @@ static ggm_status solve_block(ggm_block *block, double target, int threads, bool
 {
     if (block->lambda == 0 && !block->weights)
         return ggm_unpenalised(block);
-    switch (solver_of(block->m, control->settings->solver)) {
+    block->solver = solver_of(block->m, control->settings->solver);
+    switch (block->solver) {
+    case GGM_SOLVER_SGLASSO: return ggm_sglasso(block, target, threads, calling, control);
     default: return ggm_bcd(block, target, threads, calling, control);
     }
 }
@@ -205,17 +207,27 @@ static ggm_status solve_blocks(ggm_workspace *workspace, const double *targets, 
     return (ggm_status)atomic_load(&small.status);
 }
 
+static const char *solver_text(ggm_solver solver)
+{
+    return solver == GGM_SOLVER_SGLASSO ? "sglasso" : "bcd";
+}
+
 static void sum_up(const ggm_workspace *workspace, ggm_info *info)
 {
     const solution *now = &workspace->last;
     info->objective = info->duality_gap = info->kkt_residual = 0;
     info->iterations = 0;
     info->outcome = GGM_CONVERGED;
+    int largest = 0;
     for (size_t i = 0; i < workspace->problem.p; i++)
         if (now->places.block_of[i] < 0)
             info->objective += 1 - log(lone_precision(workspace, i));
     for (int b = 0; b < now->count; b++) {
         const ggm_block *block = &now->blocks[b];
+        if (block->m > largest) {
+            largest = block->m;
+            info->solver = solver_text(block->solver);
+        }
         info->objective += block->objective;
         info->duality_gap += block->gap;
         info->kkt_residual = fmax(info->kkt_residual, block->kkt);
@@ -300,7 +312,7 @@ ggm_status ggm_workspace_step(ggm_workspace *workspace, double lambda, double to
     control->lambda = lambda;
     control->tolerance = tolerance;
     ggm_info *info = &result->info;
-    *info = (ggm_info){.lambda = lambda, .threads = threads, .solver = "bcd"};
+    *info = (ggm_info){.lambda = lambda, .threads = threads, .solver = solver_text(GGM_SOLVER_BCD)};
     if (status == GGM_OK)
         status = solve_to_tolerance(workspace, tolerance, threads, control, info);
     if (status == GGM_OK && !assemble(workspace, &result->precision))

@@ -136,3 +136,62 @@ double *sparse_truth(rng *r, int p, double degree)
         t[i * p + i] = 1;
     return t;
 }
+
+static void make_special(rng *r, double *s, int p, int kind)
+{
+    int a = rng_below(r, p), b = rng_below(r, p);
+    if (kind == 0 && a != b) { /* b is a copy of a */
+        for (int i = 0; i < p; i++)
+            s[b * p + i] = s[i * p + b] = s[a * p + i];
+        s[b * p + b] = s[a * p + b] = s[b * p + a] = s[a * p + a];
+    } else if (kind == 1) { /* two halves that know nothing of each other */
+        for (int i = 0; i < p; i++)
+            for (int j = 0; j < p; j++)
+                if ((i < p / 2) != (j < p / 2))
+                    s[i * p + j] = 0;
+    } else if (kind == 2) { /* units far apart */
+        for (int i = 0; i < p; i++) {
+            double unit = pow(10, 3 * rng_uniform(r) - 1.5);
+            for (int j = 0; j < p; j++) {
+                s[i * p + j] *= unit;
+                s[j * p + i] *= unit;
+            }
+        }
+    }
+}
+
+static double *random_weights(rng *r, int p, bool zeros)
+{
+    double *weights = malloc((size_t)p * (size_t)p * sizeof *weights);
+    for (int i = 0; i < p; i++)
+        for (int j = 0; j <= i; j++) {
+            double u = rng_uniform(r), weight = 0.3 + 2 * u;
+            if (i != j && u < 0.2) /* forced to zero, or free */
+                weight = u < 0.1 || !zeros ? (double)INFINITY : 0;
+            weights[i * p + j] = weights[j * p + i] = weight;
+        }
+    return weights;
+}
+
+instance random_instance(rng *r, int number)
+{
+    int p = 1 + rng_below(r, number % 10 == 0 ? 90 : 30), n = 2 + rng_below(r, 2 * p + 4);
+    double *truth = sparse_truth(r, p, 4 * rng_uniform(r));
+    instance x = {.s = sample_covariance(r, truth, p, n)};
+    free(truth);
+    make_special(r, x.s, p, rng_below(r, 8));
+    if (number % 5 == 4)
+        x.weights = random_weights(r, p, number % 2); /* free entries of a singular S need the diagonal's penalty */
+    x.problem = (ggm_problem){.p = (size_t)p, .s = x.s, .weights = x.weights, .penalize_diagonal = number % 2, .scale = number % 3 != 0};
+    double unit = 0;
+    for (int i = 0; i < p; i++)
+        unit += x.problem.scale ? 1.0 / p : x.s[i * p + i] / p;
+    x.problem.lambda = unit * pow(10, -2.0 * rng_uniform(r));
+    return x;
+}
+
+void instance_release(instance *x)
+{
+    free(x->s);
+    free(x->weights);
+}

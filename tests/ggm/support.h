@@ -22,3 +22,12 @@ double *draw_samples(rng *r, const double *truth, int p, int n);
 double *sample_covariance(rng *r, const double *truth, int p, int n);
 /* (p, p) positive definite with unit diagonal and about `degree` nonzeros off the diagonal in a row */
 double *sparse_truth(rng *r, int p, double degree);
+
+/* A small random problem; `number` varies the kind: rank-deficient S and full-rank S, duplicate columns, disconnected ones, units far apart, both
+ * treatments of the diagonal, scaled or not, with and without weights (among them 0 and infinity) */
+typedef struct {
+    ggm_problem problem;
+    double *s, *weights; /* what it points to */
+} instance;
+instance random_instance(rng *r, int number);
+void instance_release(instance *x);
