@@ -136,3 +136,14 @@ double *sparse_truth(rng *r, int p, double degree)
         t[i * p + i] = 1;
     return t;
 }
+
+double plain_logdet(const double *a, int p)
+{
+    double *l = malloc((size_t)p * (size_t)p * sizeof *l), sum = 0;
+    memcpy(l, a, (size_t)p * (size_t)p * sizeof *l);
+    factor(l, p);
+    for (int i = 0; i < p; i++)
+        sum += 2 * log(l[i * p + i]);
+    free(l);
+    return sum;
+}

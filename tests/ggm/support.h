@@ -22,3 +22,5 @@ double *draw_samples(rng *r, const double *truth, int p, int n);
 double *sample_covariance(rng *r, const double *truth, int p, int n);
 /* (p, p) positive definite with unit diagonal and about `degree` nonzeros off the diagonal in a row */
 double *sparse_truth(rng *r, int p, double degree);
+/* logdet of a (p, p) positive definite, by a plain Cholesky; NaN if it is not */
+double plain_logdet(const double *a, int p);
