@@ -9,7 +9,7 @@
 
 void ggm_default_select_settings(ggm_select_settings *settings)
 {
-    *settings = (ggm_select_settings){.extensions = 20, .seed = 1, .folds = 5, .subsamples = 20, .instability = 0.05, .bound = true, .rotations = 20, .density = 0.01};
+    *settings = (ggm_select_settings){.extensions = 8, .seed = 1, .folds = 5, .subsamples = 20, .instability = 0.05, .bound = true, .rotations = 20, .density = 0.01};
     ggm_default_path_settings(&settings->path);
     settings->path.keep = false;
 }
