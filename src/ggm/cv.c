@@ -1,10 +1,12 @@
 /* Cross-validation: see select.h for the formulas. A fold's second moments are formed once, by its own job, and give both its training covariance
- * (all minus fold) and the held-out one: the folds together cost what S of all samples cost. */
+ * (all minus fold) and the held-out one: the folds together cost what S of all samples cost. Where that difference cancels, and where S is not a sum
+ * over samples (transforms, shrinkage), the training covariance is formed from its rows. */
 #include "ggm/selecting.h"
 
 #include <math.h>
 #include <string.h>
 
+#define TRUSTED 0.05 /* share of the variance in all samples that downdating may leave */
 #define CHUNK 4 /* lambdas added at once: a job that goes on forms its covariances again */
 
 typedef struct {
@@ -39,17 +41,19 @@ static void training_rows(const folding *f, size_t from, size_t to, uint32_t *ro
     memcpy(rows + from, f->order + to, (f->n - to) * sizeof *rows);
 }
 
-/* test: S_f on entry */
-static void downdate(const folding *f, size_t count, const double *shift, double *train, double *test)
+/* The training covariance from all samples and the fold (S_f, about its own mean, in test). False: a variable varies mostly in the fold, so that the
+ * difference has few digits left: samples in single precision give S no more than 6 to begin with. */
+static bool downdate(const folding *f, size_t count, const double *shift, const double *test, double *train)
 {
     const size_t p = f->choice->whole->p;
     const double n = (double)f->n, own = (double)count, rest = n - own, *s = f->choice->whole->s;
     for (size_t i = 0; i < p; i++)
-        for (size_t j = 0; j < p; j++) {
-            const double square = shift[i] * shift[j];
-            train[i * p + j] = (n * s[i * p + j] - own * test[i * p + j]) / rest - n * own / (rest * rest) * square;
-            test[i * p + j] += n * n / (rest * rest) * square;
-        }
+        for (size_t j = 0; j < p; j++)
+            train[i * p + j] = (n * s[i * p + j] - own * test[i * p + j]) / rest - n * own / (rest * rest) * (shift[i] * shift[j]);
+    bool good = true;
+    for (size_t i = 0; i < p; i++)
+        good = good && train[i * (p + 1)] >= TRUSTED * s[i * (p + 1)];
+    return good;
 }
 
 static void about_training_mean(const folding *f, size_t count, const double *shift, double *test)
@@ -73,6 +77,7 @@ static ggm_status form_fold(void *context, size_t job, double *train, double *te
     if (!plain)
         settings = *problem->covariance;
     settings.shrinkage = 0;
+    settings.repair = false; /* of the held-out matrix only the trace with T is taken */
     double *shift = ggm_alloc(p, sizeof *shift);
     uint32_t *rows = ggm_alloc(f->n, sizeof *rows);
     ggm_status status = shift && rows ? ggm_subset_covariance(problem, own, to - from, &settings, test) : GGM_ERROR_MEMORY;
@@ -81,14 +86,13 @@ static ggm_status form_fold(void *context, size_t job, double *train, double *te
         for (size_t j = 0; j < p; j++)
             shift[j] -= f->mean[j];
     }
-    if (status == GGM_OK && !f->downdates) {
+    const bool formed = status == GGM_OK && f->downdates && downdate(f, to - from, shift, test, train);
+    if (status == GGM_OK && !formed) {
         training_rows(f, from, to, rows);
         status = ggm_subset_covariance(problem, rows, f->n - (to - from), problem->covariance, train);
-        if (plain)
-            about_training_mean(f, to - from, shift, test);
-    } else if (status == GGM_OK) {
-        downdate(f, to - from, shift, train, test);
     }
+    if (status == GGM_OK && plain)
+        about_training_mean(f, to - from, shift, test);
     ggm_free(shift);
     ggm_free(rows);
     return status;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#define CONSTANT 1e-8 /* share of the variance in all samples that is nothing: downdating leaves rounding of about 1e-16 */
+#define CONSTANT 1e-8 /* share of the variance in all samples that is nothing */
 
 ggm_status ggm_subset_covariance(const ggm_problem *problem, const uint32_t *rows, size_t count, const ggm_covariance_settings *settings, double *s)
 {

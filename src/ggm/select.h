@@ -142,11 +142,11 @@ void ggm_default_select_settings(ggm_select_settings *settings);
  * CV, STARS: resamples run one a thread, in the memory allowed; problem->covariance says how their covariances are formed. Folds are a shuffle
  * cut into parts whose sizes differ by at most one. Without a transform a fold's training covariance is had by downdating, S_train =
  * (n S - n_f S_f) / n_t - (n n_f / n_t^2) e e', e = mean_f - mean, and the held-out one is about the training mean, S_test = S_f + (n / n_t)^2 e e';
- * with a transform, or the shrinkage of Ledoit and Wolf, the training covariance is formed from its rows, and with a transform the held-out one from
- * its own rows in the same way, without shrinkage. A variable that does not vary in a resample keeps the variance it has in all samples, and no
+ * with a transform or shrinkage, and where a variable varies mostly in the fold, the training covariance is formed from its rows; with a transform the
+ * held-out one is formed from its own rows in the same way, without shrinkage or repair. A variable that does not vary in a resample keeps the variance it has in all samples, and no
  * covariance there.
  * RIC: x_ij of rows i rotated against each other by r in 1 .. n - 1, max over j != k of |sum_i x_(i + r),j x_ik| / n / w_jk, columns centred (and, with
- * scale, standardised), in single precision. Not with a transform: GGM_ERROR_ARGUMENT.
+ * scale, standardised), in single precision. Not with a transform or shrinkage: GGM_ERROR_ARGUMENT.
  * What fails is said in the points and in selection.status; GGM_ERROR_... is returned only if nothing can be said (arguments, S of all samples, memory
  * for the points). A resample counts only if it gave an answer at every lambda where any did; when fewer than two (CV: one) did, lambdas are
  * given up from below until enough do. */

@@ -88,7 +88,7 @@ static void assert_choice(const ggm_problem *problem, const ggm_selection *selec
     assert_true(selection->lambda == selection->points[selection->chosen].lambda);
     assert_true(selection->result.info.lambda == selection->lambda);
     if (problem->samples) {
-        assert_int_equal(ggm_covariance(problem->samples, NULL, 1, s), GGM_OK);
+        assert_int_equal(ggm_covariance(problem->samples, problem->covariance, 1, s), GGM_OK);
         at.samples = NULL;
         at.s = s;
     }
@@ -192,8 +192,8 @@ static void test_extension(void **state)
 }
 
 /* ---- CV ---- */
-/* Mean and standard error of the held-out losses at lambda, each fold solved by itself */
-static void plain_loss(const double *x, int n, int folds, uint64_t seed, double lambda, double *mean_loss, double *error)
+/* Mean and standard error of the held-out losses at lambda, each fold solved by itself. Transforms are ggm_covariance's. */
+static void plain_loss(const double *x, int n, int folds, uint64_t seed, double lambda, const ggm_covariance_settings *transform, double *mean_loss, double *error)
 {
     size_t *order = drawn_rows(seed, 0, (size_t)n, 0), *train_rows = malloc((size_t)n * sizeof *train_rows);
     double losses[32], train[P * P], test[P * P], t[P * P], centre[P], mean[P];
@@ -205,6 +205,15 @@ static void plain_loss(const double *x, int n, int folds, uint64_t seed, double 
                 train_rows[count++] = order[k];
         plain_covariance(x, P, train_rows, count, NULL, centre, train);
         plain_covariance(x, P, order + from, to - from, centre, mean, test);
+        if (transform) {
+            ggm_samples trained = {.n = count, .p = P, .x = x, .rows = train_rows}, tested = {.n = to - from, .p = P, .x = x, .rows = order + from};
+            ggm_covariance_settings bare = *transform;
+            bare.shrinkage = 0;
+            bare.repair = false;
+            assert_int_equal(ggm_covariance(&trained, transform, 1, train), GGM_OK);
+            if (transform->transform != GGM_TRANSFORM_NONE)
+                assert_int_equal(ggm_covariance(&tested, &bare, 1, test), GGM_OK);
+        }
         ggm_problem problem = {.p = P, .s = train, .scale = true, .lambda = lambda};
         ggm_settings settings;
         ggm_default_settings(&settings);
@@ -229,12 +238,15 @@ static void test_cv(void **state)
 {
     (void)state;
     double *x = sample_rows(312, P, N, NULL);
-    for (int kind = 0; kind < 3; kind++) {
-        ggm_samples samples = {.n = N - kind, .p = P, .x = x};
+    static const ggm_transform transforms[] = {GGM_TRANSFORM_NONE, GGM_TRANSFORM_NONE, GGM_TRANSFORM_NONE, GGM_TRANSFORM_WINSOR, GGM_TRANSFORM_NPN, GGM_TRANSFORM_SKEPTIC};
+    for (int kind = 0; kind < 6; kind++) {
+        ggm_samples samples = {.n = (size_t)(N - kind), .p = P, .x = x};
         ggm_covariance_settings covariance;
         ggm_default_covariance_settings(&covariance);
-        covariance.shrinkage = 1e-13; /* nothing, but folds are then formed from their rows instead of by downdating */
-        ggm_problem problem = {.p = P, .samples = &samples, .scale = true, .covariance = kind == 1 ? &covariance : NULL};
+        covariance.transform = transforms[kind];
+        covariance.shrinkage = kind == 1 ? 0.1 : kind == 4 ? (double)NAN : 0;
+        const bool by_rows = kind == 1 || kind > 2;
+        ggm_problem problem = {.p = P, .samples = &samples, .scale = true, .covariance = by_rows ? &covariance : NULL};
         ggm_select_settings select = defaults(GGM_CRITERION_CV);
         select.folds = 4 + kind;
         select.seed = 7 + (uint64_t)kind;
@@ -242,7 +254,7 @@ static void test_cv(void **state)
         assert_int_equal(ggm_select(&problem, NULL, &select, &selection), GGM_OK);
         for (size_t k = 0; k < selection.count; k++) {
             double mean, error;
-            plain_loss(x, N - kind, select.folds, select.seed, selection.points[k].lambda, &mean, &error);
+            plain_loss(x, N - kind, select.folds, select.seed, selection.points[k].lambda, problem.covariance, &mean, &error);
             assert_int_equal(selection.points[k].solves, select.folds);
             assert_true(fabs(selection.points[k].score - mean) <= 1e-7 * fabs(mean));
             assert_true(fabs(selection.points[k].spread - error) <= 1e-5 * error);
@@ -258,6 +270,32 @@ static void test_cv(void **state)
         ggm_selection_release(&careful);
         ggm_selection_release(&selection);
     }
+    free(x);
+}
+
+/* A variable that varies in one sample only: downdated, its variance in the other folds would be rounding */
+static void test_cancellation(void **state)
+{
+    (void)state;
+    double *x = sample_rows(352, P, N, NULL);
+    float *x32 = malloc((size_t)(N * P) * sizeof *x32);
+    for (int i = 0; i < N; i++)
+        x[i * P + 3] = i == 17 ? 300 : 0.01 * x[i * P + 3];
+    for (int k = 0; k < N * P; k++)
+        x[k] = (double)(x32[k] = (float)x[k]);
+    ggm_samples samples = {.n = N, .p = P, .x32 = x32};
+    ggm_problem problem = {.p = P, .samples = &samples, .scale = true};
+    ggm_select_settings select = defaults(GGM_CRITERION_CV);
+    select.extensions = 0;
+    ggm_selection selection;
+    assert_int_equal(ggm_select(&problem, NULL, &select, &selection), GGM_OK);
+    for (size_t k = 0; k < selection.count; k++) {
+        double mean, error;
+        plain_loss(x, N, select.folds, select.seed, selection.points[k].lambda, NULL, &mean, &error);
+        assert_true(fabs(selection.points[k].score - mean) <= 1e-4 * fabs(mean));
+    }
+    ggm_selection_release(&selection);
+    free(x32);
     free(x);
 }
 
@@ -698,6 +736,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ebic),
                                        cmocka_unit_test(test_extension),
                                        cmocka_unit_test(test_cv),
+                                       cmocka_unit_test(test_cancellation),
                                        cmocka_unit_test(test_rows_of_rows),
                                        cmocka_unit_test(test_stars),
                                        cmocka_unit_test(test_bound_changes_nothing),
