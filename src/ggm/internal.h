@@ -5,6 +5,7 @@
  *   screen.c       connected components of {|S_ij| > L_ij}
  *   block.c        one component: its compact S and W, T out of it
  *   start.c        S and W of a block, cold and warm; twice, see real.h
+ *   predict.c      a better start along a path
  *   bcd.c          block coordinate descent: precision, when to stop
  *   sweep.c        one sweep over a block's columns, threads; twice, see real.h
  *   sglasso.c      block coordinate descent on a block's primal
@@ -29,6 +30,7 @@
  *   bound.c        the bound on the gap, tile.c a tile of it; twice, see real.h
  *   certify.c      ggm_certify, which uses certificate.c and LAPACK alone
  *   joint*.c       several classes at once, see joint_internal.h
+ *   linkage.c, path.c, ladder.c, cv.c, stars.c, ric.c, select.c  the choice of lambda, see selecting.h
  *   linalg.c       the table of dense operations
  *   factor.c       sparse Cholesky factorization, for logdet T
  *   memory.c       the only door to the heap
@@ -189,6 +191,14 @@ void ggm_fill_rescale32(ggm_block *block, double ratio);
 void ggm_fill_warm64(ggm_block *block, const ggm_block *old, const ggm_places *old_places, double ratio);
 void ggm_fill_warm32(ggm_block *block, const ggm_block *old, const ggm_places *old_places, double ratio);
 
+/* ---- predict.c ---- */
+/* How far to move on at lambda `next` after `before` and `last`, in units of the move between those; 0: stay */
+double ggm_predict_step(double before, double last, double next);
+/* trend (m, m): (W - S) / lambda at the lambda before the last, for a new block, from the trends of the old ones. In single precision. */
+void ggm_predict_carry(const ggm_block *block, const ggm_block *old, const ggm_places *old_places, float *const *old_trend, double before, float *trend);
+/* Moves W of a block that has its warm start; trend becomes that of the last lambda. Step 0: trend need not be filled in. False: no memory. */
+bool ggm_predict(ggm_block *block, double step, float *trend);
+
 /* ---- crew.c: threads that stay together for a whole solve ---- */
 typedef struct {
     int threads;
@@ -242,6 +252,7 @@ void ggm_rng_shuffle(ggm_rng *rng, uint32_t *items, uint32_t count);
 
 typedef struct {
     int number;            /* 0 .. count - 1 */
+    bool calling;          /* in the thread that called the library */
     ggm_settings settings; /* for the job's solves: the run's with one thread, no progress, ended by whatever ends the run */
     bool stopped;          /* set by the job when a solve was cut short (outcome GGM_INTERRUPTED): the job then counts as never begun */
 } ggm_job;
@@ -399,6 +410,9 @@ void ggm_workspace_control(const ggm_workspace *workspace, ggm_control *control)
 int ggm_workspace_enter(const ggm_workspace *workspace);
 void ggm_workspace_leave(int before);
 const ggm_settings *ggm_workspace_settings(const ggm_workspace *workspace);
+const ggm_problem *ggm_workspace_problem(const ggm_workspace *workspace); /* with S in double precision */
+const double *ggm_workspace_scales(const ggm_workspace *workspace);       /* (p) as ggm_scales */
+void ggm_workspace_restart(ggm_workspace *workspace, const ggm_sparse *start); /* the next solve starts from this (borrowed), or cold if NULL */
 
 /* ---- finish.c ---- */
 ggm_evidence ggm_block_evidence(const ggm_block *block);

@@ -103,7 +103,7 @@ static void take_jobs(run *now, int thread, int threads)
     const bool calling = thread == 0;
     watch eyes = {now, calling};
     for (int number; !poll(now, calling) && (number = atomic_fetch_add(&now->next, 1)) < now->jobs->count;) {
-        ggm_job job = {.number = number, .settings = *now->control->settings};
+        ggm_job job = {.number = number, .calling = calling, .settings = *now->control->settings};
         job.settings.threads = 1;
         job.settings.time_limit = 0; /* the whole run's, which `watched` heeds */
         job.settings.interrupt = watched;

@@ -11,14 +11,19 @@
 #include <string.h>
 
 #define TEAM_SIZE 200     /* blocks from here on are worth all threads */
+#define LOOK_AHEAD 0.6    /* share of lambda whose components new blocks may be */
+#define ROOM 1.25         /* times the sum of squares of lambda's own that they may have */
+#define SURE 0.9          /* of the gap that an expected objective allows */
 #define REFINEMENTS 6     /* times that targets are tightened when blocks' gaps do not add up to the tolerance */
 
 typedef struct {
-    ggm_components components;
+    ggm_components components; /* those of lambda, or of a smaller one */
     ggm_places places;
     ggm_block *blocks;    /* (count) */
     int count;
     double lambda;
+    double before;        /* the lambda before this one on a descending path, 0: none */
+    float **trend;        /* (count) what predict.c keeps of each block at that lambda, NULL for some, or NULL */
 } solution;
 
 struct ggm_workspace {
@@ -27,12 +32,24 @@ struct ggm_workspace {
     ggm_settings settings;
     double *scales;       /* (p) */
     solution last;        /* count = -1: none */
+    int component_count, largest_component; /* at the last lambda */
+    double solved[2], objective[2]; /* the last two lambdas, the last first, and what came out; 0: none */
 };
+
+static void forget_trend(solution *old)
+{
+    for (int b = 0; old->trend && b < old->count; b++)
+        ggm_free(old->trend[b]);
+    ggm_free(old->trend);
+    old->trend = NULL;
+    old->before = 0;
+}
 
 static void solution_release(solution *old)
 {
     for (int b = 0; b < old->count; b++)
         ggm_block_release(&old->blocks[b]);
+    forget_trend(old);
     ggm_free(old->blocks);
     ggm_free(old->places.block_of);
     ggm_free(old->places.place);
@@ -104,20 +121,102 @@ static bool fill(const ggm_workspace *workspace, const solution *last, solution 
     return true;
 }
 
+/* Moves the blocks of `next`, which have their warm start from `last`, on to where they are going (predict.c). `last` may be `next` itself, its
+ * blocks having kept their variables. False: no memory. */
+static bool predict(const solution *last, solution *next, double last_lambda)
+{
+    const double step = ggm_predict_step(last->before, last_lambda, next->lambda);
+    float **trend = next->trend ? next->trend : ggm_alloc_zero((size_t)next->count, sizeof *trend);
+    if (!trend)
+        return false;
+    next->trend = trend;
+    for (int b = 0; b < next->count; b++) {
+        ggm_block *block = &next->blocks[b];
+        if (!block->w32) {
+            ggm_free(trend[b]);
+            trend[b] = NULL;
+            continue;
+        }
+        const bool kept = trend[b] != NULL;
+        if (!kept && !(trend[b] = ggm_alloc((size_t)block->m * (size_t)block->m, sizeof *trend[b])))
+            return false;
+        if (!kept && last != next && last->trend && step > 0)
+            ggm_predict_carry(block, last->blocks, &last->places, last->trend, last->before, trend[b]);
+        if (!ggm_predict(block, kept || (last != next && last->trend) ? step : 0, trend[b]))
+            return false;
+    }
+    next->before = last_lambda;
+    return true;
+}
+
+static double area(const ggm_components *c)
+{
+    double sum = 0;
+    for (int k = 0; k < c->count; k++) {
+        const double size = c->start[k + 1] - c->start[k];
+        sum += size > 1 ? size * size : 0;
+    }
+    return sum;
+}
+
+/* Each component lies within one block */
+static bool within_blocks(const solution *last, const ggm_components *c)
+{
+    for (int k = 0; k < c->count; k++) {
+        if (c->start[k + 1] - c->start[k] == 1)
+            continue;
+        const int block = last->places.block_of[c->node[c->start[k]]];
+        for (int x = c->start[k]; x < c->start[k + 1]; x++)
+            if (block < 0 || last->places.block_of[c->node[x]] != block)
+                return false;
+    }
+    return true;
+}
+
+/* Components only cost time if they are larger than need be, whereas new blocks cost a copy of everything at each lambda where a few variables
+ * join the largest. So on the way down blocks are kept while they are not much too large, and new ones are the components of a smaller lambda
+ * where those are not. */
+static bool look_ahead(const ggm_workspace *workspace, double lambda, ggm_components *components)
+{
+    ggm_components ahead;
+    if (!ggm_screen(&workspace->problem, workspace->scales, LOOK_AHEAD * lambda, NULL, !workspace->settings.screening, &ahead))
+        return false;
+    const bool better = area(&ahead) <= ROOM * area(components);
+    ggm_components_release(better ? components : &ahead);
+    if (better)
+        *components = ahead;
+    return true;
+}
+
+/* Blocks that keep their variables go on to lambda */
+static bool go_on(solution *last, double lambda)
+{
+    const double before = last->lambda;
+    for (int b = 0; b < last->count; b++)
+        ggm_block_rescale(&last->blocks[b], lambda);
+    last->lambda = lambda;
+    if (lambda < before)
+        return predict(last, last, before);
+    forget_trend(last);
+    return true;
+}
+
 /* workspace->last becomes the starting point for lambda */
 static ggm_status advance(ggm_workspace *workspace, double lambda)
 {
     solution next = {.lambda = lambda, .count = -1}, *last = &workspace->last;
     if (!ggm_screen(&workspace->problem, workspace->scales, lambda, NULL, !workspace->settings.screening, &next.components))
         return GGM_ERROR_MEMORY;
-    if (lambda > 0 && last->lambda > 0 && same_components(last, &next.components, workspace->problem.p)) {
+    workspace->component_count = next.components.count;
+    workspace->largest_component = next.components.largest;
+    const bool moves = lambda > 0 && last->count >= 0 && last->lambda > 0, down = moves && lambda < last->lambda;
+    if (moves && (same_components(last, &next.components, workspace->problem.p) ||
+                  (down && within_blocks(last, &next.components) && area(&last->components) <= ROOM * area(&next.components)))) {
         ggm_components_release(&next.components);
-        for (int b = 0; b < last->count; b++)
-            ggm_block_rescale(&last->blocks[b], lambda);
-        last->lambda = lambda;
-        return GGM_OK;
+        return go_on(last, lambda) ? GGM_OK : GGM_ERROR_MEMORY;
     }
-    if (!lay_out(&next, workspace->problem.p) || !fill(workspace, last, &next)) {
+    if ((down && !look_ahead(workspace, lambda, &next.components)) || !lay_out(&next, workspace->problem.p) || !fill(workspace, last, &next) ||
+        (down && !predict(last, &next, last->lambda))) {
         solution_release(&next);
         return GGM_ERROR_MEMORY;
     }
@@ -238,6 +337,29 @@ static void sum_up(const ggm_workspace *workspace, ggm_info *info)
     info->relative_duality_gap = info->duality_gap / fmax(1, fabs(info->objective));
 }
 
+/* The gap that a block may have of what all may have together */
+static double share_of(const solution *now, const ggm_block *block, double all)
+{
+    double covered = 0;
+    for (int b = 0; b < now->count; b++)
+        covered += now->blocks[b].m;
+    return all * block->m / covered;
+}
+
+/* Along a path the objective to come is known well enough for targets that need not be cautious: it is concave in lambda, and its last two values
+ * are extrapolated. Elsewhere, and for blocks that the solver is to bring back to single precision first, it is left to the solver. */
+static void first_targets(const ggm_workspace *workspace, double tolerance, double *targets)
+{
+    const solution *now = &workspace->last;
+    const double *solved = workspace->solved, *objective = workspace->objective;
+    if (!(ggm_predict_step(solved[1], solved[0], now->lambda) > 0))
+        return;
+    const double expected = objective[0] + (now->lambda - solved[0]) / (solved[0] - solved[1]) * (objective[0] - objective[1]);
+    for (int b = 0; isfinite(expected) && b < now->count; b++)
+        if (now->blocks[b].w32)
+            targets[b] = share_of(now, &now->blocks[b], SURE * tolerance * fmax(1, fabs(expected)));
+}
+
 /* Solves until the blocks' gaps add up to the tolerance on the whole: the first round's targets are guesses */
 static ggm_status solve_to_tolerance(ggm_workspace *workspace, double tolerance, int threads, ggm_control *control, ggm_info *info)
 {
@@ -245,6 +367,7 @@ static ggm_status solve_to_tolerance(ggm_workspace *workspace, double tolerance,
     double *targets = ggm_alloc_zero((size_t)now->count, sizeof *targets);
     if (!targets)
         return GGM_ERROR_MEMORY;
+    first_targets(workspace, tolerance, targets);
     ggm_status status = GGM_OK;
     for (int round = 0; status == GGM_OK && round < REFINEMENTS; round++) {
         status = solve_blocks(workspace, targets, threads, control);
@@ -253,11 +376,8 @@ static ggm_status solve_to_tolerance(ggm_workspace *workspace, double tolerance,
         sum_up(workspace, info);
         if (info->relative_duality_gap <= tolerance || info->outcome != GGM_CONVERGED)
             break;
-        double covered = 0;
-        for (int b = 0; b < now->count; b++)
-            covered += now->blocks[b].m;
         for (int b = 0; b < now->count; b++) {
-            double target = 0.9 * tolerance * fmax(1, fabs(info->objective)) * now->blocks[b].m / covered;
+            double target = share_of(now, &now->blocks[b], 0.9 * tolerance * fmax(1, fabs(info->objective)));
             targets[b] = now->blocks[b].gap > target ? target : -1;
         }
     }
@@ -318,13 +438,17 @@ ggm_status ggm_workspace_step(ggm_workspace *workspace, double lambda, double to
     if (status == GGM_OK && !assemble(workspace, &result->precision))
         status = GGM_ERROR_MEMORY;
     if (status != GGM_OK) {
-        solution_release(&workspace->last);
+        ggm_workspace_restart(workspace, workspace->problem.start);
         *result = (ggm_result){0};
         return status;
     }
+    workspace->solved[1] = workspace->solved[0];
+    workspace->objective[1] = workspace->objective[0];
+    workspace->solved[0] = lambda;
+    workspace->objective[0] = info->objective;
     info->nonzeros = result->precision.nnz;
-    info->components = (size_t)workspace->last.components.count;
-    info->largest_component = (size_t)workspace->last.components.largest;
+    info->components = (size_t)workspace->component_count;
+    info->largest_component = (size_t)workspace->largest_component;
     info->seconds = ggm_now() - control->start;
     return GGM_OK;
 }
@@ -353,6 +477,23 @@ void ggm_workspace_control(const ggm_workspace *workspace, ggm_control *control)
 const ggm_settings *ggm_workspace_settings(const ggm_workspace *workspace)
 {
     return &workspace->settings;
+}
+
+const ggm_problem *ggm_workspace_problem(const ggm_workspace *workspace)
+{
+    return &workspace->problem;
+}
+
+const double *ggm_workspace_scales(const ggm_workspace *workspace)
+{
+    return workspace->scales;
+}
+
+void ggm_workspace_restart(ggm_workspace *workspace, const ggm_sparse *start)
+{
+    solution_release(&workspace->last);
+    workspace->solved[0] = workspace->solved[1] = 0;
+    workspace->problem.start = start;
 }
 
 /* ---- public ---- */

@@ -31,3 +31,6 @@ typedef struct {
 } instance;
 instance random_instance(rng *r, int number);
 void instance_release(instance *x);
+
+/* logdet of a (p, p) positive definite, by a plain Cholesky; NaN if it is not */
+double plain_logdet(const double *a, int p);

@@ -8,6 +8,7 @@
 #include "ggm/check.h"
 #include "ggm/covariance.h"
 #include "ggm/joint.h"
+#include "ggm/select.h"
 #include "ggm/support.h"
 #include "ggm/uncertainty.h"
 
@@ -111,6 +112,96 @@ static ggm_status run(int kind, const ggm_problem *problem, const ggm_settings *
     }
     ggm_result_release(&result);
     return status;
+}
+
+/* A failure where much else is there is recorded, not returned: GGM_ERROR_MEMORY if it is to be seen anywhere */
+static ggm_status run_path(const ggm_problem *problem, const ggm_settings *settings)
+{
+    ggm_path_settings path;
+    ggm_default_path_settings(&path);
+    path.count = 4;
+    path.n = 20;
+    ggm_path_result result;
+    memset(&result, 0x5a, sizeof result);
+    ggm_status status = ggm_path(problem, settings, &path, &result);
+    assert_true(status == GGM_OK || (!result.points && result.count == 0));
+    size_t failed = 0;
+    for (size_t k = 0; k < result.count; k++)
+        failed += result.points[k].status != GGM_OK;
+    assert_true(failed <= 1); /* one failure, one point */
+    ggm_path_release(&result);
+    return failed > 0 ? GGM_ERROR_MEMORY : status;
+}
+
+static ggm_status run_selection(ggm_criterion criterion, const ggm_problem *problem, const ggm_settings *settings)
+{
+    ggm_select_settings select;
+    ggm_default_select_settings(&select);
+    select.criterion = criterion;
+    select.path.count = 3;
+    select.path.ratio = 0.5;
+    select.extensions = 1;
+    select.folds = 2;
+    select.subsamples = 3;
+    select.rotations = 2;
+    select.density = 0.2;
+    ggm_selection selection;
+    memset(&selection, 0x5a, sizeof selection);
+    ggm_status status = ggm_select(problem, settings, &select, &selection);
+    assert_true(status == GGM_OK || (!selection.points && !selection.result.precision.start && !selection.path.points && !selection.stability.start));
+    if (status == GGM_OK) {
+        status = selection.status;
+        if (criterion == GGM_CRITERION_RIC && selection.count < 2)
+            status = GGM_ERROR_MEMORY;
+        for (size_t k = 0; k < selection.count; k++)
+            if (selection.points[k].status != GGM_OK)
+                status = selection.points[k].status;
+    }
+    ggm_selection_release(&selection);
+    return status;
+}
+
+static ggm_status run_choice(int kind, const ggm_problem *problem, const ggm_settings *settings)
+{
+    if (kind == 0) {
+        ggm_linkage linkage;
+        memset(&linkage, 0x5a, sizeof linkage);
+        ggm_status status = ggm_linkage_new(problem, 1, &linkage);
+        assert_true(status == GGM_OK || !linkage.lambda);
+        ggm_linkage_release(&linkage);
+        return status;
+    }
+    return kind == 1 ? run_path(problem, settings) : run_selection((ggm_criterion)(kind - 2), problem, settings);
+}
+
+static void test_each_allocation_of_choices(void **state)
+{
+    (void)state;
+    rng r = rng_seeded(82);
+    const int p = 6, n = 20;
+    double *truth = sparse_truth(&r, p, 2), *x = draw_samples(&r, truth, p, n);
+    ggm_samples samples = {.n = (size_t)n, .p = (size_t)p, .x = x};
+    ggm_problem problem = {.p = (size_t)p, .samples = &samples, .scale = true};
+    ggm_settings settings;
+    ggm_default_settings(&settings);
+    settings.threads = 1;
+    const size_t before = live;
+    for (int kind = 0; kind < 7; kind++) {
+        failing = -1;
+        calls = 0;
+        assert_int_equal(run_choice(kind, &problem, &settings), GGM_OK);
+        const long all = calls;
+        assert_true(all > 10);
+        for (long k = 0; k < all; k++) {
+            calls = 0;
+            failing = k;
+            assert_int_equal(run_choice(kind, &problem, &settings), GGM_ERROR_MEMORY);
+        }
+    }
+    failing = -1;
+    assert_int_equal(live, before);
+    free(truth);
+    free(x);
 }
 
 static void test_each_allocation(void **state)
@@ -318,6 +409,7 @@ static void test_memory_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation), cmocka_unit_test(test_covariance_allocations), cmocka_unit_test(test_uncertainty),
+                                       cmocka_unit_test(test_each_allocation_of_choices),
                                        cmocka_unit_test(test_memory_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
