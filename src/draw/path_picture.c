@@ -1,0 +1,375 @@
+/* What a reader asks of a path: how dense is the graph at each lambda, what did the criterion say, and was the choice at an end of
+ * the grid. So every criterion has its own panel with its own scale (they share nothing but lambda), a thin line goes through
+ * all panels at the chosen lambda, and points that missed the tolerance are hollow. Counts are on a log(1 + x) axis when they span
+ * several powers of ten, for the empty graph must be on it, too.
+ *
+ * The page has one width whatever is drawn, fit for a column of a paper. */
+#include "draw/path_picture.h"
+#include "draw/axis.h"
+#include "draw/caption.h"
+#include "draw/lettering.h"
+#include <math.h>
+
+enum { N_PANELS_MAX = 5, N_DOTS_MAX = 80 };
+static const double page_width = 500, page_margin = 20, head_height = 76, panel_left = 92, panel_right = 22, panel_height = 112, panel_gap = 16;
+static const double foot_height = 88;
+
+typedef struct {
+    const char *title;      /* of the vertical axis */
+    const double *values;   /* (n) */
+    const double *se;       /* (n) or NULL */
+    double threshold;       /* NAN: none */
+    gboolean count;         /* a number of things: starts at 0, and is logarithmic when it is large */
+    gboolean marks_least;   /* a ring at the smallest value */
+} Panel;
+
+static gsize count_known(const double *values, gsize n)
+{
+    gsize known = 0;
+    for (gsize k = 0; values && k < n; k++)
+        known += isfinite(values[k]);
+    return known;
+}
+
+/* The panels that have something to show, at most N_PANELS_MAX. */
+static gsize choose_panels(const GlintPathCurves *curves, Panel panels[N_PANELS_MAX])
+{
+    const Panel all[N_PANELS_MAX] = {
+        {.title = "edges", .values = curves->edges, .threshold = NAN, .count = TRUE},
+        {.title = "components", .values = curves->components, .threshold = NAN, .count = TRUE},
+        {.title = "EBIC", .values = curves->ebic, .threshold = NAN, .marks_least = TRUE},
+        {.title = "held-out loss", .values = curves->cv, .se = curves->cv_se, .threshold = NAN, .marks_least = TRUE},
+        {.title = "instability", .values = curves->instability, .threshold = curves->threshold},
+    };
+    gsize n = 0;
+    for (gsize k = 0; k < N_PANELS_MAX; k++)
+        if (k == 0 || count_known(all[k].values, curves->n) > 0)
+            panels[n++] = all[k];
+    return n;
+}
+
+gsize glint_path_panels(const GlintPathCurves *curves)
+{
+    Panel panels[N_PANELS_MAX];
+    return choose_panels(curves, panels);
+}
+
+void glint_path_panel(gsize k, double *x, double *y, double *width, double *height)
+{
+    *x = panel_left;
+    *y = head_height + (double)k * (panel_height + panel_gap);
+    *width = page_width - panel_left - panel_right;
+    *height = panel_height;
+}
+
+/* Indices of the drawable lambdas in ascending order. */
+static gsize *ascending(const GlintPathCurves *curves, gsize *n_drawn)
+{
+    gsize *order = g_new(gsize, curves->n + 1), n = 0;
+    for (gsize k = 0; k < curves->n; k++) {
+        if (!(curves->lambda[k] > 0) || !isfinite(curves->lambda[k]))
+            continue;
+        gsize at = n++;
+        for (; at > 0 && curves->lambda[order[at - 1]] > curves->lambda[k]; at--)
+            order[at] = order[at - 1];
+        order[at] = k;
+    }
+    *n_drawn = n;
+    return order;
+}
+
+static GlintAxis value_axis(const Panel *panel, const gsize *order, gsize n_drawn)
+{
+    g_autofree double *shown = g_new(double, 3 * n_drawn + 1);
+    gsize n = 0;
+    double most = 0;
+    for (gsize a = 0; panel->values && a < n_drawn; a++) {
+        const double value = panel->values[order[a]], se = panel->se && isfinite(panel->se[order[a]]) ? panel->se[order[a]] : 0;
+        if (!isfinite(value))
+            continue;
+        shown[n++] = value - se;
+        shown[n++] = value + se;
+        most = fmax(most, value);
+    }
+    if (isfinite(panel->threshold))
+        shown[n++] = panel->threshold;
+    if (panel->count) {
+        GlintAxis axis = glint_axis_of(most > 1000 ? GLINT_AXIS_LOG_COUNT : GLINT_AXIS_LINEAR, shown, n, 0.06);
+        axis.low = 0;
+        return axis;
+    }
+    return glint_axis_of(GLINT_AXIS_LINEAR, shown, n, 0.08);
+}
+
+/* ---- the frame of a panel ---- */
+
+typedef struct {
+    cairo_t *cr;
+    GlintAxis x, y;
+    double left, top, width, height;
+} Frame;
+
+static void draw_grid(const Frame *frame)
+{
+    g_autoptr(GArray) down = glint_axis_ticks(&frame->y, 5), across = glint_axis_ticks(&frame->x, 9);
+    const GlintColour light = {0.91, 0.91, 0.92};
+    for (guint k = 0; k < down->len; k++) {
+        const double at = glint_axis_at(&frame->y, g_array_index(down, double, k));
+        glint_canvas_line(frame->cr, frame->left, at, frame->left + frame->width, at, 0.5, light);
+    }
+    for (guint k = 0; k < across->len; k++) {
+        const double at = glint_axis_at(&frame->x, g_array_index(across, double, k));
+        glint_canvas_line(frame->cr, at, frame->top, at, frame->top + frame->height, 0.5, light);
+    }
+}
+
+/* "EBIC (thousands)" */
+static char *axis_title(const Frame *frame, const char *title)
+{
+    static const char *const powers[] = {NULL, "thousands", "millions", "10⁹", "10¹²"};
+    const int power = glint_axis_power(&frame->y);
+    return power > 0 && power < (int)G_N_ELEMENTS(powers) ? g_strdup_printf("%s (%s)", title, powers[power]) : g_strdup(title);
+}
+
+static void draw_value_axis(const Frame *frame, const char *title)
+{
+    const GlintFont font = {.size = 8.5, .colour = GLINT_INK, .align = GLINT_RIGHT}, upright = {.size = 10, .colour = GLINT_INK, .align = GLINT_CENTRE};
+    g_autoptr(GArray) ticks = glint_axis_ticks(&frame->y, 5);
+    for (guint k = 0; k < ticks->len; k++) {
+        const double at = glint_axis_at(&frame->y, g_array_index(ticks, double, k));
+        g_autofree char *label = glint_axis_label(&frame->y, ticks, k);
+        glint_canvas_line(frame->cr, frame->left - 3, at, frame->left, at, 0.6, GLINT_INK);
+        glint_text(frame->cr, font, frame->left - 6, at + 3, label);
+    }
+    g_autofree char *text = axis_title(frame, title);
+    glint_text_up(frame->cr, upright, page_margin + 20, frame->top + frame->height / 2, text);
+}
+
+static void draw_lambda_ticks(const Frame *frame, gboolean labelled)
+{
+    const GlintFont font = {.size = 8.5, .colour = GLINT_INK, .align = GLINT_CENTRE}, title = {.size = 10, .colour = GLINT_INK, .align = GLINT_CENTRE};
+    const double bottom = frame->top + frame->height;
+    g_autoptr(GArray) ticks = glint_axis_ticks(&frame->x, 9);
+    for (guint k = 0; k < ticks->len; k++) {
+        const double at = glint_axis_at(&frame->x, g_array_index(ticks, double, k));
+        glint_canvas_line(frame->cr, at, bottom, at, bottom + 3, 0.6, GLINT_INK);
+        g_autofree char *label = glint_axis_label(&frame->x, ticks, k);
+        if (labelled)
+            glint_text(frame->cr, font, at, bottom + 13, label);
+    }
+    if (labelled)
+        glint_text(frame->cr, title, frame->left + frame->width / 2, bottom + 29, "penalty λ (logarithmic)");
+}
+
+static void draw_outline(const Frame *frame)
+{
+    glint_colour_set(frame->cr, GLINT_INK, 1);
+    cairo_set_line_width(frame->cr, 0.7);
+    cairo_rectangle(frame->cr, frame->left, frame->top, frame->width, frame->height);
+    cairo_stroke(frame->cr);
+}
+
+/* ---- what is in it ---- */
+
+static void dashed(cairo_t *cr, double x0, double y0, double x1, double y1, GlintColour colour)
+{
+    const double dash[] = {4, 3};
+    cairo_set_dash(cr, dash, 2, 0);
+    glint_canvas_line(cr, x0, y0, x1, y1, 0.9, colour);
+    cairo_set_dash(cr, NULL, 0, 0);
+}
+
+static void draw_threshold(const Frame *frame, double threshold)
+{
+    if (!isfinite(threshold))
+        return;
+    const double at = glint_axis_at(&frame->y, threshold);
+    g_autofree char *value = glint_format_short(threshold, 3), *text = g_strdup_printf("threshold %s", value);
+    const GlintFont font = {.size = 8, .colour = GLINT_QUIET, .align = GLINT_RIGHT};
+    dashed(frame->cr, frame->left, at, frame->left + frame->width, at, GLINT_QUIET);
+    glint_text_halo(frame->cr, font, frame->left + frame->width - 4, at - 3, text);
+}
+
+static void draw_errors(const Frame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
+{
+    const GlintColour pale = glint_colour_mix(GLINT_WHITE, glint_colour_diverging(0.75), 0.45);
+    for (gsize a = 0; panel->se && a < n_drawn; a++) {
+        const gsize k = order[a];
+        if (!isfinite(panel->values[k]) || !isfinite(panel->se[k]))
+            continue;
+        const double x = glint_axis_at(&frame->x, curves->lambda[k]);
+        const double low = glint_axis_at(&frame->y, panel->values[k] - panel->se[k]), high = glint_axis_at(&frame->y, panel->values[k] + panel->se[k]);
+        glint_canvas_line(frame->cr, x, low, x, high, 1, pale);
+        glint_canvas_line(frame->cr, x - 2, low, x + 2, low, 1, pale);
+        glint_canvas_line(frame->cr, x - 2, high, x + 2, high, 1, pale);
+    }
+}
+
+static void draw_curve(const Frame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
+{
+    cairo_t *cr = frame->cr;
+    glint_colour_set(cr, glint_colour_diverging(0.85), 1);
+    cairo_set_line_width(cr, 1.3);
+    cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+    gboolean drawing = FALSE;
+    for (gsize a = 0; panel->values && a < n_drawn; a++) {
+        const double value = panel->values[order[a]];
+        if (!glint_axis_shows(&frame->y, value)) {
+            drawing = FALSE; /* a gap, not a line across what is not known */
+            continue;
+        }
+        const double x = glint_axis_at(&frame->x, curves->lambda[order[a]]), y = glint_axis_at(&frame->y, value);
+        if (drawing)
+            cairo_line_to(cr, x, y);
+        else
+            cairo_move_to(cr, x, y);
+        drawing = TRUE;
+    }
+    cairo_stroke(cr);
+}
+
+static void draw_dot(const Frame *frame, double x, double y, double radius, gboolean hollow)
+{
+    cairo_arc(frame->cr, x, y, radius, 0, 2 * G_PI);
+    glint_colour_set(frame->cr, hollow ? GLINT_WHITE : glint_colour_diverging(0.85), 1);
+    cairo_fill_preserve(frame->cr);
+    glint_colour_set(frame->cr, glint_colour_diverging(0.85), 1);
+    cairo_set_line_width(frame->cr, 0.9);
+    cairo_stroke(frame->cr);
+}
+
+static void draw_dots(const Frame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
+{
+    gsize least = curves->n;
+    for (gsize a = 0; panel->values && a < n_drawn; a++) {
+        const gsize k = order[a];
+        if (!glint_axis_shows(&frame->y, panel->values[k]))
+            continue;
+        const gboolean hollow = curves->converged && !curves->converged[k];
+        if (least == curves->n || panel->values[k] < panel->values[least])
+            least = k;
+        if (n_drawn <= N_DOTS_MAX || hollow)
+            draw_dot(frame, glint_axis_at(&frame->x, curves->lambda[k]), glint_axis_at(&frame->y, panel->values[k]), n_drawn <= 40 ? 2.2 : 1.5, hollow);
+    }
+    if (!panel->marks_least || least == curves->n)
+        return;
+    glint_colour_set(frame->cr, GLINT_INK, 1);
+    cairo_set_line_width(frame->cr, 1);
+    cairo_new_sub_path(frame->cr);
+    cairo_arc(frame->cr, glint_axis_at(&frame->x, curves->lambda[least]), glint_axis_at(&frame->y, panel->values[least]), 5, 0, 2 * G_PI);
+    cairo_stroke(frame->cr);
+}
+
+static gboolean has_selected(const GlintPathCurves *curves)
+{
+    return curves->selected < curves->n && curves->lambda[curves->selected] > 0 && isfinite(curves->lambda[curves->selected]);
+}
+
+static void draw_selected(const Frame *frame, const GlintPathCurves *curves, gboolean named)
+{
+    if (!has_selected(curves))
+        return;
+    const GlintColour red = glint_colour_diverging(-0.8);
+    const double lambda = curves->lambda[curves->selected], x = glint_axis_at(&frame->x, lambda);
+    dashed(frame->cr, x, frame->top, x, frame->top + frame->height, red);
+    if (!named)
+        return;
+    g_autofree char *value = glint_format_short(lambda, 3), *text = g_strdup_printf("λ = %s", value);
+    const gboolean at_right = x > frame->left + frame->width * 0.8;
+    const GlintFont font = {.size = 9, .colour = red, .align = at_right ? GLINT_RIGHT : x < frame->left + frame->width * 0.2 ? GLINT_LEFT : GLINT_CENTRE};
+    glint_text(frame->cr, font, x, frame->top - 4, text);
+}
+
+static void draw_panel(cairo_t *cr, const GlintPathCurves *curves, const Panel *panels, gsize n_panels, gsize which, const gsize *order, gsize n_drawn)
+{
+    const Panel *panel = &panels[which];
+    Frame frame = {.cr = cr, .y = value_axis(panel, order, n_drawn)};
+    glint_path_panel(which, &frame.left, &frame.top, &frame.width, &frame.height);
+    frame.x = glint_axis_of(GLINT_AXIS_LOG, curves->lambda, curves->n, 0.03);
+    frame.x.from = frame.left;
+    frame.x.to = frame.left + frame.width;
+    frame.y.from = frame.top + frame.height;
+    frame.y.to = frame.top;
+    draw_grid(&frame);
+    draw_threshold(&frame, panel->threshold);
+    draw_selected(&frame, curves, which == 0);
+    draw_errors(&frame, curves, panel, order, n_drawn);
+    draw_curve(&frame, curves, panel, order, n_drawn);
+    draw_dots(&frame, curves, panel, order, n_drawn);
+    draw_outline(&frame);
+    draw_value_axis(&frame, panel->title);
+    draw_lambda_ticks(&frame, which + 1 == n_panels);
+}
+
+/* ---- the words ---- */
+
+static char *head_line(const GlintPathCurves *curves, const GlintCaption *caption)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    if (caption && caption->site && *caption->site)
+        g_string_append_printf(line, "%s · ", caption->site);
+    if (caption && caption->class_name && *caption->class_name)
+        g_string_append_printf(line, "class %s · ", caption->class_name);
+    if (curves->p) {
+        g_autofree char *neurons = glint_format_counted(curves->p, "neuron", "neurons");
+        g_string_append_printf(line, "%s · ", neurons);
+    }
+    if (caption && caption->n_samples) {
+        g_autofree char *n = glint_format_count(caption->n_samples);
+        g_string_append_printf(line, "n = %s · ", n);
+    }
+    g_autofree char *points = glint_format_counted(curves->n, "value of λ", "values of λ");
+    g_string_append(line, points);
+    return g_string_free(g_steal_pointer(&line), FALSE);
+}
+
+static char *remark_of(const GlintPathCurves *curves, const Panel *panels, gsize n_panels, gsize n_drawn)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    gboolean errors = FALSE, ring = FALSE;
+    gsize n_open = 0;
+    for (gsize k = 0; k < n_panels; k++) {
+        errors = errors || panels[k].se;
+        ring = ring || panels[k].marks_least;
+    }
+    for (gsize k = 0; curves->converged && k < curves->n; k++)
+        n_open += !curves->converged[k];
+    if (has_selected(curves)) {
+        g_autofree char *lambda = glint_format_short(curves->lambda[curves->selected], 4), *edges = glint_format_count((gsize)fmax(0, curves->edges[curves->selected]));
+        g_string_append_printf(text, "Dashed: the chosen λ = %s%s%s (%s edges). ", lambda, curves->rule ? ", by " : "", curves->rule ? curves->rule : "", edges);
+    }
+    if (ring)
+        g_string_append(text, "Ring: the smallest value. ");
+    if (errors)
+        g_string_append(text, "Bars: one standard error over the folds. ");
+    if (n_open) {
+        g_autofree char *count = glint_format_counted(n_open, "point", "points");
+        g_string_append_printf(text, "Hollow: %s stopped before the tolerance. ", count);
+    }
+    if (n_drawn < curves->n) {
+        g_autofree char *count = glint_format_count(curves->n - n_drawn);
+        g_string_append_printf(text, "λ = 0 has no place on this axis (%s left out). ", count);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+gboolean glint_draw_path(const GlintPathCurves *curves, const GlintCaption *caption, const char *path, GError **error)
+{
+    const char *title = "Regularization path";
+    Panel panels[N_PANELS_MAX];
+    gsize n_panels = choose_panels(curves, panels), n_drawn;
+    g_autofree gsize *order = ascending(curves, &n_drawn);
+    g_autofree char *line = head_line(curves, caption), *remark = remark_of(curves, panels, n_panels, n_drawn);
+    g_autofree char *description = g_strdup_printf("%s. %s", line, remark);
+    const double bottom = head_height + (double)n_panels * (panel_height + panel_gap) - panel_gap;
+    g_autoptr(GlintCanvas) canvas = glint_canvas_new(path, page_width, bottom + foot_height, title, description, error);
+    if (!canvas)
+        return FALSE;
+    glint_caption_head(canvas->cr, page_margin, 30, page_width - 2 * page_margin, title, line);
+    for (gsize k = 0; k < n_panels; k++)
+        draw_panel(canvas->cr, curves, panels, n_panels, k, order, n_drawn);
+    if (n_drawn == 0)
+        glint_caption_empty(canvas->cr, panel_left, head_height, page_width - panel_left - panel_right, panel_height, "no point of the path was solved");
+    glint_caption_foot(canvas->cr, page_margin, bottom + 50, page_width - 2 * page_margin, remark);
+    return glint_canvas_finish(g_steal_pointer(&canvas), error);
+}
