@@ -225,6 +225,15 @@ void glint_progress_update(GlintProgress *self, double done, const char *note)
     g_mutex_unlock(&lock);
 }
 
+void glint_progress_total(GlintProgress *self, double total)
+{
+    if (self == NULL)
+        return;
+    g_mutex_lock(&lock);
+    self->total = total;
+    g_mutex_unlock(&lock);
+}
+
 void glint_progress_free(GlintProgress *self)
 {
     if (self == NULL)

@@ -13,6 +13,7 @@ char **glint_warnings(void);                                  /* NULL-terminated
 typedef struct GlintProgress GlintProgress;
 GlintProgress *glint_progress_new(const char *title, double total, const char *unit); /* total 0 = unknown; silent while another bar lives */
 void glint_progress_update(GlintProgress *self, double done, const char *note);       /* note may be NULL */
+void glint_progress_total(GlintProgress *self, double total);                         /* when more work turns up on the way */
 void glint_progress_free(GlintProgress *self);                                        /* clears the bar; NULL ok */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintProgress, glint_progress_free)
 

@@ -12,11 +12,21 @@
 
 static json_t *describe_settings(const GlintArgs *a)
 {
-    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:i, s:i, s:s?, s:s?, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:b}", "model", a->model.model, "dataset",
-                     a->data.dataset, "dtype", a->model.dtype, "site", a->collect.site, "layers", a->collect.layers, "pool", a->collect.pool,
-                     "max_tokens", a->collect.max_tokens, "max_samples", a->data.max_samples, "batch_size", a->collect.batch_size, "alpha", a->solve.alpha, "degree", a->solve.degree,
-                     "tol", a->solve.tolerance, "neurons", a->solve.neurons, "penalize_diagonal", a->solve.penalize_diagonal, "no_scale", a->solve.no_scale, "with_all", a->solve.with_all,
-                     "seed", (json_int_t)a->common.seed, "threads", a->model.threads, "skip_viz", a->skip_viz);
+    json_t *root = json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:i, s:i, s:s?, s:s?, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:b}", "model", a->model.model, "dataset",
+                             a->data.dataset, "dtype", a->model.dtype, "site", a->collect.site, "layers", a->collect.layers, "pool", a->collect.pool,
+                             "max_tokens", a->collect.max_tokens, "max_samples", a->data.max_samples, "batch_size", a->collect.batch_size, "alpha", a->solve.alpha, "degree",
+                             a->solve.degree, "tol", a->solve.tolerance, "neurons", a->solve.neurons, "penalize_diagonal", a->solve.penalize_diagonal, "no_scale",
+                             a->solve.no_scale, "with_all", a->solve.with_all, "seed", (json_int_t)a->common.seed, "threads", a->model.threads, "skip_viz", a->skip_viz);
+    const GlintSolveArgs *solve = &a->solve;
+    const struct { const char *key, *value; } more[] = {
+        {"density", solve->density}, {"lambda_select", solve->select}, {"gamma", solve->gamma}, {"path", solve->path}, {"shrinkage", solve->shrinkage}, {"solver", solve->solver},
+        {"time_limit", solve->time_limit}, {"penalty", solve->penalty}, {"start", solve->start}, {"joint", solve->joint}, {"lambda2", solve->lambda2}};
+    for (gsize k = 0; k < G_N_ELEMENTS(more); k++) /* what was not asked for is not worth a line */
+        if (more[k].value)
+            json_object_set_new(root, more[k].key, json_string(more[k].value));
+    if (solve->debias)
+        json_object_set_new(root, "debias", json_true());
+    return root;
 }
 
 static gboolean write_report(json_t *report, const char *folder, gint64 started, GError **error)
@@ -73,7 +83,7 @@ static int run(int argc, char **argv, GError **error)
     if (!args.common.out)
         args.common.out = g_strdup("results");
     if (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error) ||
-        !glint_solve_args_check(&args.solve, error))
+        !glint_solve_args_check(&args, FALSE, error))
         return 0;
     return run_all(&args, error);
 }

@@ -61,6 +61,8 @@ typedef struct {
     gboolean bos;            /* texts start with the same special token */
     gsize head_size;
     gboolean *all_converged;
+    GlintSolvePlan plan;
+    json_t *counts;          /* moments/settings.json: what was collected of each class */
 } SolveAll;
 
 static void warn_left_out(const GlintColumns *columns, const GlintSite *site, gsize head_size)
@@ -102,17 +104,13 @@ static json_t *describe_result(const char *folder, const GlintSample *sample, gb
     return root;
 }
 
-/* Builds <class>/<site> under a temporary name and swaps it in. */
-static gboolean build_result(const SolveAll *all, const GlintSample *sample, const char *path, GError **error)
+/* Graph and pictures of what was solved, as far as they are wanted; then the folder is swapped in. Takes the folder over. */
+static gboolean finish_result(const SolveAll *all, const GlintSample *sample, GlintFolder *solved, gboolean converged, GError **error)
 {
-    guint64 seed = (guint64)all->args->common.seed;
-    gboolean converged;
-    g_autoptr(GlintFolder) folder = glint_folder_new(path, error);
-    if (!folder)
-        return FALSE;
+    g_autoptr(GlintFolder) folder = solved;
+    const guint64 seed = (guint64)all->args->common.seed;
     const char *temporary = glint_folder_path(folder);
-    if (!glint_job_solve(sample, &all->args->solve, all->args->model.threads, temporary, &converged, error) ||
-        (all->last >= GLINT_JOB_GRAPH && !glint_job_graph(temporary, sample->covariance, seed, error)) ||
+    if ((all->last >= GLINT_JOB_GRAPH && !glint_job_graph(temporary, sample->covariance, seed, error)) ||
         (all->last >= GLINT_JOB_DRAW && !glint_job_draw(temporary, seed, error)))
         return FALSE;
     if (!converged) {
@@ -122,6 +120,16 @@ static gboolean build_result(const SolveAll *all, const GlintSample *sample, con
     return glint_folder_commit(g_steal_pointer(&folder), error);
 }
 
+/* Builds <class>/<site> under a temporary name and swaps it in. */
+static gboolean build_result(const SolveAll *all, const GlintSample *sample, const char *path, GError **error)
+{
+    gboolean converged;
+    g_autoptr(GlintFolder) folder = glint_folder_new(path, error);
+    g_autofree char *unfinished = glint_unfinished_path(path);
+    return folder && glint_job_solve(sample, all->args, glint_folder_path(folder), unfinished, &converged, error) &&
+           finish_result(all, sample, g_steal_pointer(&folder), converged, error);
+}
+
 /* *reused: <class>/<site> is there and was made from the same data with the same settings, so only what is missing is added.
  * What was deleted or damaged since is made again. */
 static gboolean complete_existing(const SolveAll *all, const GlintSample *sample, const char *path, gboolean *reused, GError **error)
@@ -129,7 +137,7 @@ static gboolean complete_existing(const SolveAll *all, const GlintSample *sample
     *reused = FALSE;
     g_autoptr(json_t) certificate = glint_certificate_read(path);
     const char *key = certificate ? json_string_value(json_object_get(certificate, "key")) : NULL;
-    g_autofree char *wanted = glint_solve_key(sample, &all->args->solve);
+    g_autofree char *wanted = glint_solve_key(sample, all->args);
     if (!key || strcmp(key, wanted) != 0)
         return TRUE;
     if (!glint_has_solution(path, sample, &all->args->solve)) {
@@ -157,17 +165,37 @@ static void say_result(const char *path, const GlintSample *sample, gboolean reu
               reused ? ", kept" : "");
 }
 
-static gboolean solve_class(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site, const char *class_name,
-                            const char *key, GError **error)
+/* Texts that gave a row, for rows that are tokens: a text's tokens depend on each other. 0 when it was not counted. */
+static gsize texts_of(const SolveAll *all, const char *class_name)
+{
+    json_t *entry;
+    size_t k;
+    gint64 texts = 0;
+    json_array_foreach(json_object_get(all->counts, "classes"), k, entry)
+        if (strcmp(class_name, ALL_CLASSES) == 0 || g_strcmp0(json_string_value(json_object_get(entry, "name")), class_name) == 0)
+            texts += glint_json_int(entry, "texts", 0, NULL) - glint_json_int(entry, "no_tokens", 0, NULL);
+    return texts > 0 ? (gsize)texts : 0;
+}
+
+static char *result_path(const SolveAll *all, const GlintSample *sample)
+{
+    g_autofree char *class_folder = glint_class_folder(sample->class_name);
+    return g_build_filename(all->root, class_folder, sample->site, NULL);
+}
+
+static GlintSample *sample_of(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site, const char *class_name, const char *key, GError **error)
 {
     g_autoptr(GlintSample) sample = glint_sample_from_moments(moments, columns->index, columns->n, site, all->head_size, class_name, columns->n_constant, key, error);
     if (!sample)
-        return FALSE;
-    g_autofree char *class_folder = glint_class_folder(class_name);
-    g_autofree char *path = g_build_filename(all->root, class_folder, sample->site, NULL);
-    gboolean reused;
-    if (!glint_check_interrupt(error) || !complete_existing(all, sample, path, &reused, error) || (!reused && !build_result(all, sample, path, error)))
-        return FALSE;
+        return NULL;
+    if (g_strcmp0(all->pool, glint_pool_name(GLINT_POOL_TOKENS)) == 0)
+        sample->n_texts = texts_of(all, class_name);
+    g_autofree char *class_folder = glint_class_folder(class_name), *below = g_build_filename(class_folder, sample->site, NULL);
+    return glint_sample_prepare(sample, &all->args->solve, &all->plan, all->args->model.threads, below, error) ? g_steal_pointer(&sample) : NULL;
+}
+
+static gboolean report_result(const SolveAll *all, const GlintSample *sample, const char *path, gboolean reused, GError **error)
+{
     say_result(path, sample, reused);
     if (!all->report || all->last < GLINT_JOB_GRAPH)
         return TRUE;
@@ -175,6 +203,68 @@ static gboolean solve_class(const SolveAll *all, GlintMoments *moments, const Gl
     if (result)
         json_array_append_new(all->report, result);
     return result != NULL;
+}
+
+static gboolean solve_class(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site, const char *class_name,
+                            const char *key, GError **error)
+{
+    g_autoptr(GlintSample) sample = sample_of(all, moments, columns, site, class_name, key, error);
+    if (!sample)
+        return FALSE;
+    g_autofree char *path = result_path(all, sample);
+    gboolean reused;
+    return glint_check_interrupt(error) && complete_existing(all, sample, path, &reused, error) && (reused || build_result(all, sample, path, error)) &&
+           report_result(all, sample, path, reused, error);
+}
+
+/* ---- the classes of a site together (--joint) ---- */
+
+static gboolean build_joint(const SolveAll *all, GPtrArray *samples, GPtrArray *paths, GError **error)
+{
+    g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func((GDestroyNotify)glint_folder_free), temporary = g_ptr_array_new();
+    for (guint c = 0; c < samples->len; c++) {
+        GlintFolder *folder = glint_folder_new(g_ptr_array_index(paths, c), error);
+        if (!folder)
+            return FALSE;
+        g_ptr_array_add(folders, folder);
+        g_ptr_array_add(temporary, (char *)(gsize)glint_folder_path(folder));
+    }
+    gboolean converged;
+    if (!glint_job_solve_joint((GlintSample *const *)samples->pdata, samples->len, all->args, (char *const *)temporary->pdata, &converged, error))
+        return FALSE;
+    for (guint c = 0; c < samples->len; c++) {
+        GlintFolder *folder = g_ptr_array_steal_index(folders, 0);
+        if (!finish_result(all, g_ptr_array_index(samples, c), folder, converged, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean solve_classes_together(const SolveAll *all, GPtrArray *moments, const GlintColumns *columns, const GlintSite *site, GPtrArray *keys, const char *chosen, GError **error)
+{
+    g_autoptr(GPtrArray) samples = g_ptr_array_new_with_free_func((GDestroyNotify)glint_sample_free), paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) all_keys = g_string_new(chosen); /* each answer depends on every class */
+    for (guint c = 0; c < keys->len; c++)
+        g_string_append(all_keys, g_ptr_array_index(keys, c));
+    gboolean all_reused = TRUE;
+    for (guint c = 0; c < moments->len; c++) {
+        g_autofree char *key = g_strconcat(g_ptr_array_index(keys, c), all_keys->str, NULL);
+        GlintSample *sample = sample_of(all, g_ptr_array_index(moments, c), columns, site, g_ptr_array_index(all->classes, c), key, error);
+        if (!sample)
+            return FALSE;
+        g_ptr_array_add(samples, sample);
+        g_ptr_array_add(paths, result_path(all, sample));
+        gboolean reused;
+        if (!complete_existing(all, sample, g_ptr_array_index(paths, c), &reused, error))
+            return FALSE;
+        all_reused = all_reused && reused;
+    }
+    if (!glint_check_interrupt(error) || (!all_reused && !build_joint(all, samples, paths, error)))
+        return FALSE;
+    for (guint c = 0; c < samples->len; c++)
+        if (!report_result(all, g_ptr_array_index(samples, c), g_ptr_array_index(paths, c), all_reused, error))
+            return FALSE;
+    return TRUE;
 }
 
 /* --with-all: the classes together, as one more class named "all" (a name that no class of several can have). */
@@ -217,6 +307,8 @@ static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **
     warn_left_out(columns, site, all->head_size);
     /* the choice of columns depends on every class, so it is part of what identifies a result */
     g_autofree char *chosen = glint_sha256_bytes(columns->index, columns->n * sizeof *columns->index);
+    if (all->plan.joint)
+        return solve_classes_together(all, moments, columns, site, keys, chosen, error);
     for (gsize c = 0; c < n_classes; c++) {
         g_autofree char *key = g_strconcat(g_ptr_array_index(keys, c), chosen, NULL);
         if (!solve_class(all, g_ptr_array_index(moments, c), columns, site, g_ptr_array_index(all->classes, c), key, error))
@@ -236,12 +328,15 @@ gboolean glint_job_solve_collected(const char *root, const GlintArgs *args, Glin
     const char *head_size = json_string_value(json_object_get(values, "head_size"));
     SolveAll all = {.root = root, .args = args, .last = last, .classes = classes, .report = report, .all_converged = all_converged,
                     .pool = json_string_value(json_object_get(values, "pool")), .bos = g_strcmp0(json_string_value(json_object_get(values, "prefix")), "0") != 0,
-                    .head_size = head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0};
+                    .head_size = head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, .counts = settings};
     *all_converged = TRUE;
-    for (guint k = 0; sites && k < sites->len; k++)
-        if (!solve_site(&all, &g_array_index(sites, GlintSite, k), error))
-            return FALSE;
-    return sites != NULL;
+    if (!sites || !glint_solve_plan_read(&all.plan, &args->solve, error))
+        return FALSE;
+    gboolean ok = !all.plan.joint || classes->len > 1 || glint_fail(error, GLINT_ERROR_DATA, "%s: --joint needs at least two classes, there is one", root);
+    for (guint k = 0; ok && k < sites->len; k++)
+        ok = solve_site(&all, &g_array_index(sites, GlintSite, k), error);
+    glint_solve_plan_clear(&all.plan);
+    return ok;
 }
 
 /* ---- comparison ---- */

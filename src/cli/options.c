@@ -18,9 +18,11 @@ void glint_args_init(GlintArgs *self)
 
 void glint_args_clear(GlintArgs *self)
 {
-    char *strings[] = {self->model.model,  self->model.dtype,  self->data.dataset,   self->data.text_column, self->data.label_column,
-                       self->collect.site, self->collect.layers, self->collect.pool, self->solve.alpha,      self->solve.degree,
-                       self->solve.tolerance, self->solve.neurons, self->common.out};
+    GlintSolveArgs *solve = &self->solve;
+    char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
+                       self->collect.layers, self->collect.pool, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
+                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
     memset(self, 0, sizeof *self);
@@ -56,11 +58,67 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         g_option_group_add_entries(group, collect);
 }
 
+/* --path, --path=COUNT or --path=LIST. GLib takes the next word for the value unless it starts with a dash. */
+static gboolean take_path(const gchar *name, const gchar *value, gpointer data, GError **error)
+{
+    GlintArgs *self = data;
+    if (value && !g_ascii_isdigit(*value) && *value != '.' && *value != '\0')
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s takes a number of lambdas or a list of them, not '%s'; write --path=20, or put the folder before it", name, value);
+    g_free(self->solve.path);
+    self->solve.path = g_strdup(value ? value : "");
+    return TRUE;
+}
+
+static void add_choice_options(GOptionGroup *group, GlintSolveArgs *a)
+{
+    const GOptionEntry entries[] = {
+        ENTRY("alpha", 'a', G_OPTION_ARG_FILENAME, &a->alpha, "penalty lambda on the correlation scale, 0 or more (default: chosen by --degree)", "L"),
+        ENTRY("degree", 0, G_OPTION_ARG_FILENAME, &a->degree, "choose lambda so that a neuron has this many neighbours on average (default: 6)", "K"),
+        ENTRY("density", 0, G_OPTION_ARG_FILENAME, &a->density, "choose lambda so that this share of the pairs are edges (default: by --degree)", "D"),
+        ENTRY("lambda-select", 0, G_OPTION_ARG_FILENAME, &a->select, "choose lambda by degree, density, ebic, cv, stars or ric (default: degree)", "RULE"),
+        ENTRY("gamma", 0, G_OPTION_ARG_FILENAME, &a->gamma, "of the EBIC, 0 or more; 0 is the BIC (default: 0.5)", "G"),
+        ENTRY("folds", 0, G_OPTION_ARG_INT, &a->folds, "parts of the cross-validation (default: 5)", "K"),
+        ENTRY("one-se", 0, G_OPTION_ARG_NONE, &a->one_se, "of cross-validation, take the largest lambda within one standard error (default: off)", NULL),
+        ENTRY("subsamples", 0, G_OPTION_ARG_INT, &a->subsamples, "of stars (default: 20)", "N"),
+        ENTRY("instability", 0, G_OPTION_ARG_FILENAME, &a->instability, "that stars tolerates (default: 0.05)", "B"),
+        {"path", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)(gsize)take_path, "solve on a grid of COUNT lambdas, or on those listed, and keep every answer (default: off; COUNT 20)", "COUNT|L,L,..."},
+        ENTRY("n", 0, G_OPTION_ARG_INT, &a->n, "independent texts behind a covariance, for ebic and --debias (default: what the input says)", "N"),
+        END_OF_ENTRIES};
+    g_option_group_add_entries(group, entries);
+}
+
+static void add_estimate_options(GOptionGroup *group, GlintSolveArgs *a)
+{
+    const GOptionEntry entries[] = {
+        ENTRY("transform", 0, G_OPTION_ARG_FILENAME, &a->transform, "of the samples: none, winsor, npn, npn-truncated, spearman, skeptic, kendall (default: none)", "KIND"),
+        ENTRY("winsor", 0, G_OPTION_ARG_FILENAME, &a->winsor, "share of each tail that --transform winsor cuts (default: 0.01)", "SHARE"),
+        ENTRY("shrinkage", 0, G_OPTION_ARG_FILENAME, &a->shrinkage, "of the correlations towards 0, from 0 to 1, or auto (default: 0)", "A|auto"),
+        ENTRY("penalty", 0, G_OPTION_ARG_FILENAME, &a->penalty, "weights of the penalty, a neurons x neurons .npy: 0 free, inf no edge (default: 1 everywhere)", "FILE"),
+        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups, "text of each row of --activations, .npy or one a line; resampling draws whole texts (default: every row is one)", "FILE"),
+        ENTRY("joint", 0, G_OPTION_ARG_FILENAME, &a->joint, "solve the classes together: group (common edges) or fused (common values) (default: each by itself)", "KIND"),
+        ENTRY("lambda2", 0, G_OPTION_ARG_FILENAME, &a->lambda2, "penalty of --joint on what differs between classes (no default)", "L"),
+        ENTRY("stability", 0, G_OPTION_ARG_INT, &a->stability, "half-samples for each edge's selection probability (default: 0 = none)", "B"),
+        ENTRY("null", 0, G_OPTION_ARG_INT, &a->null, "solves of shuffled samples, where every edge is false (default: 0 = none)", "B"),
+        ENTRY("bootstrap", 0, G_OPTION_ARG_INT, &a->bootstrap, "resamples for each edge's interval (default: 0 = none)", "B"),
+        ENTRY("debias", 0, G_OPTION_ARG_NONE, &a->debias, "p-values and false discovery rates from debiased estimates (default: off)", NULL),
+        ENTRY("fdr", 0, G_OPTION_ARG_FILENAME, &a->fdr, "false discovery rate up to which --debias lists pairs (default: 0.05)", "Q"),
+        END_OF_ENTRIES};
+    g_option_group_add_entries(group, entries);
+}
+
+static void add_solver_options(GOptionGroup *group, GlintSolveArgs *a)
+{
+    const GOptionEntry entries[] = {
+        ENTRY("solver", 0, G_OPTION_ARG_FILENAME, &a->solver, "auto, bcd, newton or sglasso (default: auto)", "NAME"),
+        ENTRY("start", 0, G_OPTION_ARG_FILENAME, &a->start, "precision.npz, or a folder that has one, to start from (default: none)", "PATH"),
+        ENTRY("time-limit", 0, G_OPTION_ARG_FILENAME, &a->time_limit, "seconds for the solves of one result; what is there then is written (default: 0 = none)", "S"),
+        END_OF_ENTRIES};
+    g_option_group_add_entries(group, entries);
+}
+
 static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups groups)
 {
     const GOptionEntry solve[] = {
-        ENTRY("alpha", 'a', G_OPTION_ARG_FILENAME, &a->solve.alpha, "penalty lambda on the correlation scale, 0 or more (default: chosen by --degree)", "L"),
-        ENTRY("degree", 0, G_OPTION_ARG_FILENAME, &a->solve.degree, "choose lambda so that a neuron has this many neighbours on average (default: 6)", "K"),
         ENTRY("penalize-diagonal", 0, G_OPTION_ARG_NONE, &a->solve.penalize_diagonal, "penalise the diagonal too (default: off)", NULL),
         ENTRY("no-scale", 0, G_OPTION_ARG_NONE, &a->solve.no_scale, "solve the matrix as it is, not as a correlation matrix (default: off)", NULL),
         ENTRY("tol", 0, G_OPTION_ARG_FILENAME, &a->solve.tolerance, "relative duality gap to reach (default: 1e-7)", "T"),
@@ -78,8 +136,12 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
     const GOptionEntry json[] = {ENTRY("json", 0, G_OPTION_ARG_NONE, &a->common.json, "print the result as JSON (default: off)", NULL), END_OF_ENTRIES};
     const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core there is)", "N"), END_OF_ENTRIES};
     const GOptionEntry quiet[] = {ENTRY("quiet", 'q', G_OPTION_ARG_NONE, &a->common.quiet, "no progress and no talk, only warnings (default: off)", NULL), END_OF_ENTRIES};
-    if (groups & GLINT_ARGS_SOLVE)
+    if (groups & GLINT_ARGS_SOLVE) {
+        add_choice_options(group, &a->solve);
         g_option_group_add_entries(group, solve);
+        add_solver_options(group, &a->solve);
+        add_estimate_options(group, &a->solve);
+    }
     if (groups & GLINT_ARGS_OUT)
         g_option_group_add_entries(group, out);
     if (groups & GLINT_ARGS_SEED)
@@ -97,7 +159,9 @@ static gboolean check_ranges(const GlintArgs *a, GError **error)
 {
     const struct { const char *option; gint64 value; } counts[] = {
         {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size},
-        {"--threads", a->model.threads},        {"--max-iterations", a->solve.max_iterations}, {"--seed", a->common.seed}};
+        {"--threads", a->model.threads},        {"--max-iterations", a->solve.max_iterations}, {"--seed", a->common.seed},
+        {"--folds", a->solve.folds},            {"--subsamples", a->solve.subsamples},   {"--n", a->solve.n},
+        {"--stability", a->solve.stability},    {"--null", a->solve.null},               {"--bootstrap", a->solve.bootstrap}};
     for (gsize i = 0; i < G_N_ELEMENTS(counts); i++)
         if (counts[i].value < 0)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s must not be negative", counts[i].option);
@@ -113,7 +177,7 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
     g_autofree char *closing = g_strdup_printf("Example:\n  %s", example);
     g_option_context_set_summary(context, about);
     g_option_context_set_description(context, closing);
-    GOptionGroup *group = g_option_group_new("main", "", "", NULL, NULL);
+    GOptionGroup *group = g_option_group_new("main", "", "", self, NULL);
     add_input_options(group, self, groups);
     if (extra)
         g_option_group_add_entries(group, extra);

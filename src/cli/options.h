@@ -22,9 +22,14 @@ typedef struct {
     int max_tokens, batch_size;
 } GlintCollectArgs;
 
+/* As typed; glint_solve_plan_read() (solve_plan.h) says what they mean and refuses what does not go together. */
 typedef struct {
-    char *alpha, *degree, *tolerance, *neurons;
-    int max_iterations;
+    char *alpha, *degree, *density, *tolerance, *neurons, *time_limit, *solver;      /* one solve */
+    char *select, *gamma, *instability, *path;                                       /* choosing lambda; path: "" = with the default grid */
+    char *transform, *winsor, *shrinkage, *penalty, *start, *groups;                 /* what is solved */
+    char *joint, *lambda2, *fdr;
+    int max_iterations, folds, subsamples, n, stability, null, bootstrap;
+    gboolean one_se, debias;
     gboolean penalize_diagonal, dense, no_scale, with_all;
 } GlintSolveArgs;
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/talk.h"
+#include "cli/path_file.h"
 #include "draw/draw.h"
 
 #include <glib/gstdio.h>
@@ -43,23 +44,33 @@ static gint compare_results(gconstpointer a, gconstpointer b)
     return by_class ? by_class : by_layer ? by_layer : strcmp(x->site, y->site);
 }
 
+static void add_result(GPtrArray *found, const char *path, const char *folder_name, const char *site)
+{
+    /* the folder's name is the class's with awkward bytes escaped; the certificate has the name itself */
+    g_autoptr(json_t) certificate = glint_certificate_read(path);
+    const char *true_name = certificate ? json_string_value(json_object_get(certificate, "class")) : NULL;
+    GlintResult *result = g_new0(GlintResult, 1);
+    result->class_name = g_strdup(true_name ? true_name : folder_name);
+    result->site = g_strdup(site);
+    result->path = g_strdup(path);
+    g_ptr_array_add(found, result);
+}
+
+/* <class>/<site> of a results folder; or <class> itself, where matrices of no site were solved together */
 static void add_sites(GPtrArray *found, const char *root, const char *class_name)
 {
     g_autofree char *folder = g_build_filename(root, class_name, NULL);
+    if (is_result(folder)) {
+        add_result(found, folder, class_name, "");
+        return;
+    }
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *site;
     while (dir && (site = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(folder, site, NULL);
         if (site[0] == '.' || !is_result(path))
             continue;
-        /* the folder's name is the class's with awkward bytes escaped; the certificate has the name itself */
-        g_autoptr(json_t) certificate = glint_certificate_read(path);
-        const char *true_name = certificate ? json_string_value(json_object_get(certificate, "class")) : NULL;
-        GlintResult *result = g_new0(GlintResult, 1);
-        result->class_name = g_strdup(true_name ? true_name : class_name);
-        result->site = g_strdup(site);
-        result->path = g_steal_pointer(&path);
-        g_ptr_array_add(found, result);
+        add_result(found, path, class_name, site);
     }
 }
 
@@ -133,92 +144,6 @@ gboolean glint_has_pictures(const char *folder)
     return glint_has_files(folder, names);
 }
 
-/* ---- graph ---- */
-
-/* neurons.csv: row,neuron,column,mean,sd; ids are made by glint and hold no commas or quotes. */
-static gboolean read_neurons(const char *folder, gsize p, GPtrArray *neurons, double **mean, double **sd, GError **error)
-{
-    g_autofree char *path = g_build_filename(folder, "neurons.csv", NULL);
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, error))
-        return FALSE;
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    *mean = g_new(double, p + 1);
-    *sd = g_new(double, p + 1);
-    for (gsize line = 1; lines[0] && lines[line] && *lines[line]; line++) {
-        g_auto(GStrv) fields = g_strsplit(lines[line], ",", -1);
-        if (g_strv_length(fields) != 5 || neurons->len == p)
-            return glint_fail(error, GLINT_ERROR_FORMAT, "%s line %zu: expected row,neuron,column,mean,sd for %zu neurons; run glint solve again", path, line + 1, p);
-        (*mean)[neurons->len] = *fields[3] ? g_ascii_strtod(fields[3], NULL) : NAN;
-        (*sd)[neurons->len] = *fields[4] ? g_ascii_strtod(fields[4], NULL) : NAN;
-        g_ptr_array_add(neurons, g_strdup(fields[1]));
-    }
-    if (neurons->len != p)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "%s names %u neurons, the precision matrix has %zu; run glint solve again", path, neurons->len, p);
-    return TRUE;
-}
-
-static GlintArray *read_covariance(const char *folder, gsize p, GError **error)
-{
-    g_autofree char *path = g_build_filename(folder, "covariance.npy", NULL);
-    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
-        return NULL;
-    g_autoptr(GlintArray) array = glint_npy_read(path, GLINT_F64, error);
-    if (!array)
-        return NULL;
-    if (array->n_dims == 2 && array->shape[0] == p && array->shape[1] == p)
-        return g_steal_pointer(&array);
-    glint_fail(error, GLINT_ERROR_FORMAT, "%s is not %zu x %zu as precision.npz is; run glint solve again", path, p, p);
-    return NULL;
-}
-
-static char *title_of(const char *folder)
-{
-    g_autoptr(json_t) certificate = glint_certificate_read(folder);
-    const char *site = certificate ? glint_json_string(certificate, "site", NULL, NULL) : NULL;
-    const char *class_name = certificate ? glint_json_string(certificate, "class", NULL, NULL) : NULL;
-    double lambda = certificate ? glint_json_real(certificate, "lambda", NAN, NULL) : NAN;
-    GString *title = g_string_new(site ? site : "neuron graph");
-    if (class_name)
-        g_string_append_printf(title, ", class %s", class_name);
-    if (isfinite(lambda))
-        g_string_append_printf(title, ", lambda %.4g", lambda);
-    return g_string_free(title, FALSE);
-}
-
-static gboolean write_graph_files(const GlintGraph *graph, const char *folder, GError **error)
-{
-    g_autofree char *title = title_of(folder);
-    g_autofree char *edges = g_build_filename(folder, "edges.csv", NULL), *modules = g_build_filename(folder, "modules.csv", NULL);
-    g_autofree char *dot = g_build_filename(folder, "graph.dot", NULL), *graphml = g_build_filename(folder, "graph.graphml", NULL);
-    return glint_graph_write_edges(graph, edges, error) && glint_graph_write_modules(graph, modules, error) &&
-           glint_graph_write_dot(graph, title, dot, error) && glint_graph_write_graphml(graph, title, graphml, error);
-}
-
-gboolean glint_job_graph(const char *folder, const double *covariance, guint64 seed, GError **error)
-{
-    g_autofree char *npz = g_build_filename(folder, "precision.npz", NULL);
-    g_autoptr(GlintCsr) precision = glint_csr_read(npz, error);
-    if (!precision)
-        return FALSE;
-    g_autoptr(GPtrArray) neurons = g_ptr_array_new_with_free_func(g_free);
-    g_autofree double *mean = NULL, *sd = NULL;
-    if (!read_neurons(folder, precision->rows, neurons, &mean, &sd, error))
-        return FALSE;
-    g_autoptr(GlintArray) stored = NULL;
-    if (!covariance) {
-        GError *problem = NULL;
-        stored = read_covariance(folder, precision->rows, &problem);
-        if (problem) {
-            g_propagate_error(error, problem);
-            return FALSE;
-        }
-        covariance = stored ? stored->data : NULL;
-    }
-    g_autoptr(GlintGraph) graph = glint_graph_new(precision, (char *const *)neurons->pdata, covariance, mean, sd, error);
-    return graph && glint_graph_measure(graph, seed, error) && write_graph_files(graph, folder, error);
-}
-
 /* ---- pictures ---- */
 
 gboolean glint_job_draw(const char *folder, guint64 seed, GError **error)
@@ -237,7 +162,7 @@ gboolean glint_job_draw(const char *folder, guint64 seed, GError **error)
     g_autofree char *heatmap = g_build_filename(folder, "precision.png", NULL);
     g_autofree char *png = g_build_filename(folder, "graph.png", NULL), *svg = g_build_filename(folder, "graph.svg", NULL);
     char *const paths[] = {png, svg, NULL};
-    return glint_draw_heatmap(graph, &caption, heatmap, error) && glint_draw_graph(graph, &caption, seed, paths, error);
+    return glint_draw_heatmap(graph, &caption, heatmap, error) && glint_draw_graph(graph, &caption, seed, paths, error) && glint_path_draw(folder, error);
 }
 
 /* ---- comparison ---- */

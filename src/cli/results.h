@@ -8,7 +8,7 @@
 typedef struct { char *class_name, *site, *path; } GlintResult; /* path = root/<class>/<site> */
 void glint_result_free(GlintResult *self);
 
-/* Solved results under `path`: itself when it holds precision.npz, else every <class>/<site> below it, sorted by class, layer.
+/* Solved results under `path`: itself when it holds precision.npz, else every <class>/<site>, or <class>, below it, sorted by class, layer.
  * An error when there are none. Elements are GlintResult*, freed with the array. */
 GPtrArray *glint_results_find(const char *path, GError **error);
 
@@ -16,15 +16,28 @@ GPtrArray *glint_results_find(const char *path, GError **error);
 typedef gboolean (*GlintResultJob)(const char *folder, guint64 seed, GError **error);
 gboolean glint_results_each(const char *path, GlintResultJob job, guint64 seed, const char *done, GError **error);
 
-/* Checks the values of the solve options: called before hours of collecting. */
-gboolean glint_solve_args_check(const GlintSolveArgs *args, GError **error);
+/* Checks the values of the solve options: called before hours of collecting. Without the samples themselves (`has_rows`), options that need
+ * them are refused. */
+gboolean glint_solve_args_check(const GlintArgs *args, gboolean has_rows, GError **error);
 
-/* The value of --neurons: 0 for NULL or "all". */
-gboolean glint_neuron_limit(const char *text, gsize *limit, GError **error);
+/* Solves `sample` and writes neurons.csv, precision.npz, certificate.json, edges.csv, what the options ask for besides (docs/files.md) and, when
+ * p <= 4096 or `dense`, covariance.npy and precision.npy into the existing `folder`. While lambda is being chosen, what was found so
+ * far is in the folder `unfinished`, which is below that of the result and gone afterwards. *converged tells whether the certificate
+ * meets the tolerance. When the user stops it after the answer was found, what there is by then is written (without a key, so that it
+ * is made again), and glint_interrupted() tells. */
+gboolean glint_job_solve(const GlintSample *sample, const GlintArgs *args, const char *folder, const char *unfinished, gboolean *converged, GError **error);
+/* One joint solve of several samples, which have the same neurons; folders[k] gets the files of samples[k]. */
+gboolean glint_job_solve_joint(GlintSample *const *samples, gsize n_samples, const GlintArgs *args, char *const *folders, gboolean *converged, GError **error);
+/* glint solve of one .npy, and (--joint) of several, of which one list is NULL: exit codes. */
+int glint_job_solve_matrix(const GlintArgs *args, const char *covariance, const char *activations, GError **error);
+int glint_job_solve_matrices(const GlintArgs *args, char *const *covariances, char *const *activations, GError **error);
+/* Where a result at `path` is while it is unfinished; free with g_free. */
+char *glint_unfinished_path(const char *path);
 
-/* Solves `sample` and writes neurons.csv, precision.npz, certificate.json and, when p <= 4096 or `dense`, covariance.npy and
- * precision.npy into the existing `folder`. *converged tells whether the certificate meets the tolerance. */
-gboolean glint_job_solve(const GlintSample *sample, const GlintSolveArgs *args, int threads, const char *folder, gboolean *converged, GError **error);
+/* Numbers of each edge beside its estimate, which a solve left for the graph: i, j, and the columns that "columns" names. */
+#define GLINT_UNCERTAINTY_FILE "uncertainty.npz"
+/* edges.csv of a solved folder. */
+gboolean glint_write_edges(const char *folder, const double *covariance, GError **error);
 /* precision.npz + neurons.csv (+ covariance) -> edges.csv, modules.csv, graph.dot, graph.graphml.
  * `covariance` may be NULL: covariance.npy is read if it is there. */
 gboolean glint_job_graph(const char *folder, const double *covariance, guint64 seed, GError **error);
@@ -34,7 +47,7 @@ gboolean glint_job_draw(const char *folder, guint64 seed, GError **error);
 gboolean glint_job_compare(char *const *folders, char *const *classes, gsize n_classes, const char *site, const char *out, gboolean pictures, json_t *report, GError **error);
 
 /* What identifies a solve: equal keys mean equal results. Free with g_free. */
-char *glint_solve_key(const GlintSample *sample, const GlintSolveArgs *args);
+char *glint_solve_key(const GlintSample *sample, const GlintArgs *args);
 /* certificate.json of a folder, or NULL (no error set) when there is none that can be read. */
 json_t *glint_certificate_read(const char *folder);
 /* Whether a folder holds all that a stage writes, for keeping what is whole and making again what is not: regular files

@@ -5,8 +5,8 @@
 #include "cli/sample.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "base/npy.h"
 #include "base/talk.h"
+#include "cli/sparse_file.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +23,10 @@ void glint_sample_free(GlintSample *self)
     g_free(self->site);
     g_free(self->class_name);
     g_free(self->key);
+    glint_array_free(self->activations); /* and the rows in it */
+    g_free(self->group);
+    g_free(self->weights);
+    glint_sparse_clear(&self->start);
     g_free(self);
 }
 
@@ -30,6 +34,8 @@ static GlintSample *sample_new(gsize p, GError **error)
 {
     GlintSample *self = g_new0(GlintSample, 1);
     self->p = p;
+    self->divisor = 1;
+    ggm_default_covariance_settings(&self->forming);
     self->covariance = g_try_malloc_n(p ? p * p : 1, sizeof *self->covariance);
     self->neurons = g_new0(char *, p + 1);
     self->column = g_new0(gsize, p + 1);
@@ -53,7 +59,8 @@ static void take_moments(GlintSample *self, GlintMoments *moments)
 {
     gsize p = self->p;
     const double *mean = glint_moments_mean(moments);
-    self->n = glint_moments_n(moments);
+    self->n = self->n_texts = glint_moments_n(moments);
+    self->divisor = (double)self->n / (double)(self->n - 1);
     self->mean = g_new(double, p + 1);
     self->sd = g_new(double, p + 1);
     take_submatrix(self, glint_moments_m2(moments), glint_moments_p(moments));
@@ -147,7 +154,18 @@ GlintSample *glint_sample_from_covariance(const char *path, GError **error)
     return self;
 }
 
-GlintSample *glint_sample_from_activations(const char *path, GError **error)
+/* Moves the columns that were kept together; what was between them is not needed again. */
+static void take_rows(GlintSample *self, GlintArray *activations)
+{
+    double *x = activations->data;
+    for (gsize i = 0; self->p < self->width && i < self->n; i++)
+        for (gsize j = 0; j < self->p; j++)
+            x[i * self->p + j] = x[i * self->width + self->column[j]];
+    self->rows = x;
+    self->activations = activations;
+}
+
+GlintSample *glint_sample_from_activations(const char *path, gboolean keep_rows, GError **error)
 {
     g_autoptr(GlintArray) array = glint_npy_read(path, GLINT_F64, error);
     if (!array)
@@ -179,6 +197,8 @@ GlintSample *glint_sample_from_activations(const char *path, GError **error)
         return NULL;
     take_moments(self, moments);
     self->key = glint_sha256_bytes(array->data, array->n * sizeof(double));
+    if (keep_rows)
+        take_rows(self, g_steal_pointer(&array));
     return self;
 }
 

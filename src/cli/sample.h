@@ -1,10 +1,13 @@
 /* What a solve starts from: the covariance of p neurons, with everything later stages want to say about them. */
 #pragma once
-#include "cli/options.h"
+#include "base/npy.h"
+#include "cli/solve_plan.h"
 #include "collect/moments.h"
+#include "ggm/covariance.h"
 
 typedef struct {
     gsize p, n;          /* neurons; rows of the activation matrix (0 = not known) */
+    gsize n_texts;       /* independent ones behind it: n unless rows are tokens or --groups or --n say otherwise (0 = not known) */
     double *covariance;  /* p*p */
     double *mean, *sd;   /* p, or NULL when only a covariance is known */
     char **neurons;      /* p ids, NULL-terminated */
@@ -13,6 +16,16 @@ typedef struct {
     gsize n_constant;    /* columns left out because they do not vary */
     char *site, *class_name; /* NULL when not known */
     char *key;           /* hash that identifies the data: part of what makes a result reusable */
+
+    double *rows;        /* n x p samples, when they were asked for; they lie in `activations` */
+    GlintArray *activations;
+    double divisor;      /* covariance = divisor x what libggm forms from the rows (which divides by n, not n - 1) */
+    gsize *group;        /* n: the text each row belongs to, or NULL: every row is one */
+    ggm_covariance_settings forming; /* how the covariance was formed, and is to be formed from resamples */
+    ggm_covariance_info formed;
+
+    double *weights;     /* p*p of the penalty, or NULL for 1 everywhere */
+    ggm_sparse start;    /* a precision matrix to start from, or empty */
 } GlintSample;
 
 void glint_sample_free(GlintSample *self);
@@ -20,8 +33,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSample, glint_sample_free)
 
 /* A p x p covariance (.npy, any float type). Rows with zero variance are left out with a warning. */
 GlintSample *glint_sample_from_covariance(const char *path, GError **error);
-/* An n x p matrix of activations (.npy). */
-GlintSample *glint_sample_from_activations(const char *path, GError **error);
+/* An n x p matrix of activations (.npy). `keep_rows`: fill in `rows`. */
+GlintSample *glint_sample_from_activations(const char *path, gboolean keep_rows, GError **error);
 /* Moments restricted to the given columns (ascending); `key` identifies them (copied). */
 GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size,
                                        const char *class_name, gsize n_constant, const char *key, GError **error);
+
+/* What the options add to a sample (sample_inputs.c): the transform and shrinkage of its covariance, --groups, --penalty, --start (of
+ * which `folder`, if not NULL, is the part below a results folder) and --n. */
+gboolean glint_sample_prepare(GlintSample *self, const GlintSolveArgs *args, const GlintSolvePlan *plan, int threads, const char *folder, GError **error);
+/* The samples as libggm takes them; only with rows. */
+ggm_samples glint_sample_rows(const GlintSample *self);

@@ -19,11 +19,21 @@ const char *gli_number(char buffer[GLI_NUMBER_SIZE], double value)
 
 gboolean glint_graph_write_edges(const GlintGraph *self, const char *path, GError **error)
 {
+    return glint_graph_write_edges_with(self, NULL, 0, path, error);
+}
+
+gboolean glint_graph_write_edges_with(const GlintGraph *self, const GlintEdgeColumn *columns, gsize n_columns, const char *path, GError **error)
+{
     g_autoptr(GlintFile) file = glint_file_new(path, error);
     if (!file)
         return FALSE;
     FILE *out = glint_file_stream(file);
-    fputs("i,j,neuron_i,neuron_j,precision,partial_correlation,correlation\n", out);
+    fputs("i,j,neuron_i,neuron_j,precision,partial_correlation,correlation", out);
+    for (gsize c = 0; c < n_columns; c++) {
+        putc(',', out);
+        glint_csv_field(out, columns[c].name);
+    }
+    putc('\n', out);
     for (gsize k = 0; k < self->n_edges; k++) {
         const GlintEdge *edge = &self->edges[k];
         char precision[GLI_NUMBER_SIZE], pcor[GLI_NUMBER_SIZE], cor[GLI_NUMBER_SIZE];
@@ -31,7 +41,10 @@ gboolean glint_graph_write_edges(const GlintGraph *self, const char *path, GErro
         glint_csv_field(out, self->nodes[edge->i].neuron);
         putc(',', out);
         glint_csv_field(out, self->nodes[edge->j].neuron);
-        fprintf(out, ",%s,%s,%s\n", gli_number(precision, edge->precision), gli_number(pcor, edge->pcor), gli_number(cor, edge->cor));
+        fprintf(out, ",%s,%s,%s", gli_number(precision, edge->precision), gli_number(pcor, edge->pcor), gli_number(cor, edge->cor));
+        for (gsize c = 0; c < n_columns; c++)
+            fprintf(out, ",%s", gli_number(precision, columns[c].values[k]));
+        putc('\n', out);
     }
     return glint_file_commit(g_steal_pointer(&file), error);
 }

@@ -42,6 +42,9 @@ gsize *glint_graph_order(const GlintGraph *self);
  * modules.csv: neuron,module,degree,strength,betweenness,mean,sd, a row per node in the order of the matrix.
  * RFC 4180, numbers in the C locale with as many digits as give the same double back, unknown = empty. */
 gboolean glint_graph_write_edges(const GlintGraph *self, const char *path, GError **error);
+/* The same with more columns behind the others: a value of each edge in the order of self->edges, NAN = unknown. */
+typedef struct { const char *name; const double *values; } GlintEdgeColumn;
+gboolean glint_graph_write_edges_with(const GlintGraph *self, const GlintEdgeColumn *columns, gsize n_columns, const char *path, GError **error);
 gboolean glint_graph_write_modules(const GlintGraph *self, const char *path, GError **error);
 /* Graphviz: undirected, isolated nodes left out, one line an edge, blue = positive, red = negative, width by |rho|. */
 gboolean glint_graph_write_dot(const GlintGraph *self, const char *title, const char *path, GError **error);

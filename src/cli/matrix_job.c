@@ -1,0 +1,107 @@
+/* glint solve --cov and --activations: one matrix into --out itself, several with --joint into --out/<class>/, a class being named after its
+ * file. See results.h. */
+#include "base/error.h"
+#include "base/files.h"
+#include "base/talk.h"
+#include "cli/results.h"
+#include "collect/collect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static GlintSample *open_sample(const GlintArgs *args, const GlintSolvePlan *plan, const char *covariance, const char *activations, GError **error)
+{
+    const gboolean keep_rows = glint_solve_needs_rows(&args->solve) != NULL;
+    g_autoptr(GlintSample) sample = covariance ? glint_sample_from_covariance(covariance, error) : glint_sample_from_activations(activations, keep_rows, error);
+    if (!sample || !glint_sample_prepare(sample, &args->solve, plan, args->model.threads, NULL, error))
+        return NULL;
+    return g_steal_pointer(&sample);
+}
+
+static void say_outcome(const GlintArgs *args, const char *folder, gsize p)
+{
+    g_autoptr(json_t) certificate = glint_certificate_read(folder);
+    if (certificate && args->common.json) {
+        json_dumpf(certificate, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else if (certificate)
+        printf("%s: %zu neurons, %" JSON_INTEGER_FORMAT " edges at lambda %.6g, relative gap %.2g, %s\n", folder, p,
+               json_integer_value(json_object_get(certificate, "edges")), json_number_value(json_object_get(certificate, "lambda")),
+               json_number_value(json_object_get(certificate, "relative_duality_gap")), json_string_value(json_object_get(certificate, "outcome")));
+}
+
+static int exit_code_of(gboolean converged)
+{
+    if (glint_interrupted()) {
+        glint_warn("interrupted: the answer is written with what was found out about it by then");
+        return GLINT_EXIT_INTERRUPTED;
+    }
+    if (!converged)
+        glint_warn("the solver stopped before its tolerance; the results are written with their true gap (more --max-iterations, or a looser --tol)");
+    return converged ? GLINT_EXIT_OK : GLINT_EXIT_NOT_CONVERGED;
+}
+
+int glint_job_solve_matrix(const GlintArgs *args, const char *covariance, const char *activations, GError **error)
+{
+    g_auto(GlintSolvePlan) plan = {0};
+    if (!glint_solve_plan_read(&plan, &args->solve, error))
+        return 0;
+    g_autoptr(GlintSample) sample = open_sample(args, &plan, covariance, activations, error);
+    g_autoptr(GlintFolder) folder = sample ? glint_folder_new(args->common.out, error) : NULL;
+    g_autofree char *unfinished = glint_unfinished_path(args->common.out);
+    gboolean converged = FALSE;
+    if (!folder || !glint_job_solve(sample, args, glint_folder_path(folder), unfinished, &converged, error) ||
+        !glint_folder_commit(g_steal_pointer(&folder), error))
+        return 0;
+    say_outcome(args, args->common.out, sample->p);
+    return exit_code_of(converged);
+}
+
+/* "pos" of "data/pos.npy" */
+static char *stem_of(const char *path)
+{
+    char *name = g_path_get_basename(path), *dot = strrchr(name, '.');
+    if (dot && dot != name)
+        *dot = '\0';
+    return name;
+}
+
+static gboolean open_classes(const GlintArgs *args, const GlintSolvePlan *plan, char *const *covariances, char *const *activations, GPtrArray *samples, GError **error)
+{
+    for (gsize k = 0; covariances ? covariances[k] != NULL : activations[k] != NULL; k++) {
+        GlintSample *sample = open_sample(args, plan, covariances ? covariances[k] : NULL, activations ? activations[k] : NULL, error);
+        if (!sample)
+            return FALSE;
+        sample->class_name = stem_of(covariances ? covariances[k] : activations[k]);
+        g_ptr_array_add(samples, sample);
+        for (gsize m = 0; m < k; m++)
+            if (strcmp(((GlintSample *)g_ptr_array_index(samples, m))->class_name, sample->class_name) == 0)
+                return glint_fail(error, GLINT_ERROR_USAGE, "two files are named '%s'; a class is named after its file, so give them different names", sample->class_name);
+    }
+    return TRUE;
+}
+
+int glint_job_solve_matrices(const GlintArgs *args, char *const *covariances, char *const *activations, GError **error)
+{
+    g_auto(GlintSolvePlan) plan = {0};
+    g_autoptr(GPtrArray) samples = g_ptr_array_new_with_free_func((GDestroyNotify)glint_sample_free), folders = g_ptr_array_new_with_free_func(g_free);
+    if (!glint_solve_plan_read(&plan, &args->solve, error) || !open_classes(args, &plan, covariances, activations, samples, error))
+        return 0;
+    g_autoptr(GlintFolder) folder = glint_folder_new(args->common.out, error);
+    for (guint k = 0; folder && k < samples->len; k++) {
+        g_autofree char *name = glint_class_folder(((GlintSample *)g_ptr_array_index(samples, k))->class_name);
+        g_ptr_array_add(folders, g_build_filename(glint_folder_path(folder), name, NULL));
+        if (!glint_mkdir(g_ptr_array_index(folders, k), error))
+            return 0;
+    }
+    gboolean converged = FALSE;
+    if (!folder || !glint_job_solve_joint((GlintSample *const *)samples->pdata, samples->len, args, (char *const *)folders->pdata, &converged, error) ||
+        !glint_folder_commit(g_steal_pointer(&folder), error))
+        return 0;
+    for (guint k = 0; k < samples->len; k++) {
+        const GlintSample *sample = g_ptr_array_index(samples, k);
+        g_autofree char *name = glint_class_folder(sample->class_name), *path = g_build_filename(args->common.out, name, NULL);
+        say_outcome(args, path, sample->p);
+    }
+    return exit_code_of(converged);
+}
