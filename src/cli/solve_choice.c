@@ -182,9 +182,8 @@ static gboolean solve_degree(GlintSolve *self, GError **error)
 static void selection_progress(size_t done, size_t planned, void *user_data)
 {
     GlintSolve *self = user_data;
-    g_autofree char *note = g_strdup_printf("%zu of %zu %s", done, planned, self->unit);
     glint_progress_total(self->bar, (double)planned);
-    glint_progress_update(self->bar, self->done = (double)done, note);
+    glint_progress_update(self->bar, self->done = (double)done, NULL);
 }
 
 /* Half of the machine's memory, for resamples side by side. */
@@ -294,6 +293,9 @@ static gboolean take_selection(GlintSolve *self, ggm_selection *selection, gbool
     if (!of_rows)
         return TRUE;
     self->result.info.lambda = glint_solve_lambda_of_rows(self, self->result.info.lambda);
+    const GlintPathPoint *point = self->path ? glint_path_find(self->path, self->result.info.lambda) : NULL;
+    if (point) /* the two grids differ by rounding */
+        self->result.info.lambda = point->lambda;
     for (gsize k = 0; k < self->result.precision.nnz; k++)
         self->result.precision.value[k] *= glint_solve_matrix_of_rows(self);
     g_autofree char *file = g_build_filename(self->folder, "stars.npz", NULL);
@@ -347,13 +349,37 @@ static gboolean select_by_rows(GlintSolve *self, GError **error)
     return ok;
 }
 
-/* The chosen lambda is a point of the path too, with the numbers of the answer that is written; its criteria stay. */
-static gboolean finish_path(GlintSolve *self, GError **error)
+/* Twice the log-likelihood of a sample, up to a constant: logdet T - tr(S T), from the objective and what it adds to that. */
+static double log_likelihood(const GlintSolve *self)
 {
+    const GlintSample *sample = self->sample;
+    const gboolean scaled = !self->args->solve.no_scale;
+    const ggm_sparse *t = &self->result.precision;
+    const gsize p = sample->p;
+    double penalty = 0, units = 0;
+    for (gsize i = 0; i < p; i++) {
+        const double *row = sample->covariance + i * p;
+        units += scaled ? log(row[i]) : 0;
+        for (gsize k = t->start[i]; k < t->start[i + 1]; k++) {
+            const gsize j = (gsize)t->index[k];
+            const double weight = i == j && !self->args->solve.penalize_diagonal ? 0 : sample->weights ? sample->weights[i * p + j] : 1;
+            const double scale = scaled ? sqrt(row[i]) * sqrt(sample->covariance[j * p + j]) : 1;
+            penalty += t->value[k] != 0 ? weight * fabs(t->value[k]) * scale : 0;
+        }
+    }
+    return self->result.info.lambda * penalty - self->result.info.objective - units;
+}
+
+/* The chosen lambda is a point of the path too, with the numbers of the answer that is written. */
+gboolean glint_solve_finish_path(GlintSolve *self, GError **error)
+{
+    if (!self->path)
+        return TRUE;
     const ggm_info *info = &self->result.info;
-    const GlintPathPoint *known = glint_path_find(self->path, info->lambda);
-    const ggm_path_point point = {.lambda = info->lambda, .info = *info, .edges = glint_solve_edges(self), .log_likelihood = known ? known->log_likelihood : NAN, .ebic = known ? known->ebic : NAN,
-                                  .precision = self->result.precision};
+    const double edges = (double)glint_solve_edges(self), n = (double)self->sample->n_texts, likelihood = log_likelihood(self);
+    const double cost = log(n) + 4 * self->plan.gamma * log((double)self->sample->p);
+    const ggm_path_point point = {.lambda = info->lambda, .info = *info, .edges = glint_solve_edges(self), .log_likelihood = likelihood,
+                                  .ebic = n > 0 ? -n * likelihood + edges * cost : NAN, .precision = self->result.precision};
     self->path->selected = info->lambda;
     if (!self->plan.keeps_path)
         glint_path_forget(self->path);
@@ -376,6 +402,5 @@ gboolean glint_solve_choose(GlintSolve *self, GError **error)
         ok = select_by_rows(self, error);
     else
         ok = (!self->path || follow_path(self, error)) && (rule == GLINT_RULE_GIVEN ? solve_given(self, error) : solve_degree(self, error));
-    glint_solve_stage(self, "write", 0, "files");
-    return ok && (!self->path || finish_path(self, error));
+    return ok;
 }

@@ -199,5 +199,5 @@ gboolean glint_job_solve(const GlintSample *sample, const GlintArgs *args, const
     warn_degree(&self);
     certify(&self);
     *converged = self.result.info.outcome == GGM_CONVERGED && self.result.info.relative_duality_gap <= self.plan.tolerance;
-    return glint_solve_uncertainty(&self, error) && glint_solve_write(&self, *converged, error);
+    return glint_solve_finish_path(&self, error) && glint_solve_uncertainty(&self, error) && glint_solve_write(&self, *converged, error);
 }

@@ -46,8 +46,10 @@ gsize glint_solve_edges(const GlintSolve *self);
 /* Bytes that resamples solved side by side may hold: half of the machine's memory. */
 gsize glint_solve_memory(void);
 
-/* Chooses lambda and solves there: fills result, and path (solve_choice.c). */
+/* Chooses lambda and solves there: fills result, and begins path (solve_choice.c). */
 gboolean glint_solve_choose(GlintSolve *self, GError **error);
+/* The certified answer into the path, path.json, path/ and path.png into the folder. */
+gboolean glint_solve_finish_path(GlintSolve *self, GError **error);
 /* Stability, null, bootstrap, debiased estimates: fills sections and columns, writes their files (solve_uncertainty.c). */
 gboolean glint_solve_uncertainty(GlintSolve *self, GError **error);
 /* neurons.csv, precision.npz, certificate.json, edges.csv and the rest (solve_files.c). */

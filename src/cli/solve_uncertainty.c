@@ -44,8 +44,8 @@ static void each_edge(const GlintSolve *self, VisitEdge visit, void *user_data)
 static void resample_progress(int finished, int count, void *user_data)
 {
     GlintSolve *self = user_data;
-    g_autofree char *note = g_strdup_printf("%s %d of %d", self->unit, finished, count);
-    glint_progress_update(self->bar, self->done = finished, note);
+    (void)count;
+    glint_progress_update(self->bar, self->done = finished, NULL);
 }
 
 static ggm_resampling resampling_of(GlintSolve *self, int count, const char *title, const char *unit)
@@ -122,7 +122,7 @@ static gboolean take_stability(GlintSolve *self, const ggm_stability_result *res
 
 static gboolean find_stability(GlintSolve *self, GError **error)
 {
-    const ggm_resampling resampling = resampling_of(self, self->plan.stability, "stability", "half-sample");
+    const ggm_resampling resampling = resampling_of(self, self->plan.stability, "stability", "half-samples");
     const ggm_problem problem = glint_solve_problem_of_rows(self, self->result.info.lambda);
     const ggm_settings settings = glint_solve_settings(self);
     ggm_stability_result result = {0};
@@ -161,7 +161,7 @@ static void take_null(GlintSolve *self, const ggm_null_result *result)
 
 static gboolean find_null(GlintSolve *self, GError **error)
 {
-    const ggm_resampling resampling = resampling_of(self, self->plan.null, "null", "shuffle");
+    const ggm_resampling resampling = resampling_of(self, self->plan.null, "null", "shuffles");
     const ggm_problem problem = glint_solve_problem_of_rows(self, self->result.info.lambda);
     const ggm_settings settings = glint_solve_settings(self);
     ggm_null_result result = {0};
@@ -204,7 +204,7 @@ static void take_bootstrap(GlintSolve *self, const ggm_bootstrap_result *result)
 
 static gboolean find_bootstrap(GlintSolve *self, GError **error)
 {
-    const ggm_resampling resampling = resampling_of(self, self->plan.bootstrap, "bootstrap", "resample");
+    const ggm_resampling resampling = resampling_of(self, self->plan.bootstrap, "bootstrap", "resamples");
     const ggm_problem problem = glint_solve_problem_of_rows(self, self->result.info.lambda);
     const ggm_settings settings = glint_solve_settings(self);
     ggm_bootstrap_result result = {0};

@@ -196,12 +196,22 @@ def check_certificate(folder, precision, covariance):
         check_optimality(path, certificate, precision.toarray(), covariance)
     elif numpy:
         report.skip("objective and duality gap where there is no covariance.npy")
+    if "wrong_edges" in certificate:
+        pairs = certificate["p"] * (certificate["p"] - 1) // 2
+        proven = certificate["proven_edges"] + certificate["proven_zeros"] + certificate["undecided_pairs"]
+        report.check(proven == pairs, f"{path}: proven and undecided pairs are {proven}, there are {pairs}")
+        report.check(certificate["proven_edges"] + certificate["wrong_edges"] <= certificate["edges"], f"{path}: more edges proven than there are")
     return certificate
 
 
 def check_optimality(path, certificate, theta, s):
     """Objective, duality gap and optimality conditions of the graphical lasso, from the matrices alone."""
     p, lam = len(s), certificate["lambda"]
+    if "joint" in certificate:
+        return  # its objective is that of all classes: check_joint
+    if "penalty_weights" in certificate:
+        report.skip("objective and duality gap with --penalty, whose weights are not among the results")
+        return
     if certificate.get("correlation_scaled", True):
         d = numpy.sqrt(numpy.diag(s))
         s, theta = s / numpy.outer(d, d), theta * numpy.outer(d, d)
@@ -229,7 +239,166 @@ def check_optimality(path, certificate, theta, s):
     # The certificate's own dual point may be better than this one by what the inverse violates the conditions.
     allowed = 10 * gap + 1e-7 * max(1, abs(objective)) + 3 * violation.max() * abs(theta).sum()
     report.check(-1e-9 * max(1, abs(objective)) <= ours <= allowed, f"{path}: numpy's duality gap is {ours:g}, the certificate's {gap:g}")
-    report.check(violation.max() <= max(1e-3, 100 * (certificate["kkt_residual"] or 0)), f"{path}: optimality conditions violated by {violation.max():g}, kkt_residual says {certificate['kkt_residual']:g}")
+    residual = violation.max() / numpy.diag(s).max()
+    report.check(residual <= max(1e-3, 100 * (certificate["kkt_residual"] or 0)), f"{path}: optimality conditions violated by {residual:g}, kkt_residual says {certificate['kkt_residual']:g}")
+
+
+def check_joint(root, folders):
+    """Classes that were solved together: one objective, and for the group penalty the optimality conditions."""
+    certificates = [read_json(folder / "certificate.json") for folder in folders]
+    if any(c is None for c in certificates) or not numpy or not all((folder / name).is_file() for folder in folders for name in ("covariance.npy", "precision.npy")):
+        return
+    first = certificates[0]
+    report.check(all(c["joint"] == first["joint"] and c["objective"] == first["objective"] for c in certificates), f"{root}: the classes' certificates are not of one joint solve")
+    s, t = [], []
+    for folder in folders:
+        covariance, precision = numpy.load(folder / "covariance.npy"), numpy.load(folder / "precision.npy")
+        d = numpy.sqrt(numpy.diag(covariance)) if first["correlation_scaled"] else numpy.ones(len(covariance))
+        s.append(covariance / numpy.outer(d, d))
+        t.append(precision * numpy.outer(d, d))
+    s, t, l1, l2 = numpy.array(s), numpy.array(t), first["joint"]["lambda1"], first["joint"]["lambda2"]
+    norm = numpy.sqrt((t ** 2).sum(0))
+    between = norm if first["joint"]["penalty"] == "group" else sum(abs(t[k] - t[m]) for k in range(len(t)) for m in range(k))
+    penalty = l1 * abs(t).sum(0) + l2 * between
+    if not first["penalize_diagonal"]:
+        numpy.fill_diagonal(penalty, 0)
+    objective = float(sum(-numpy.linalg.slogdet(a)[1] + (b * a).sum() for a, b in zip(t, s)) + penalty.sum())
+    report.check(close(objective, first["objective"], 1e-8), f"{root}: joint objective {first['objective']!r}, numpy finds {objective!r}")
+    if first["outcome"] != "converged" or first["joint"]["penalty"] != "group":
+        return
+    g = s - numpy.linalg.inv(t)
+    with numpy.errstate(invalid="ignore", divide="ignore"):
+        on = abs(g + l1 * numpy.sign(t) + l2 * t / norm)
+    off = numpy.maximum(abs(g) - l1, 0)
+    violation = numpy.where(t != 0, on, off)                                    # a class without the edge that another has
+    empty = numpy.maximum(numpy.sqrt((off ** 2).sum(0)) - l2, 0)                # no class has it
+    violation = numpy.where(norm > 0, violation.max(0), empty)
+    numpy.fill_diagonal(violation, abs(numpy.diagonal(g, axis1=1, axis2=2)).max(0) if not first["penalize_diagonal"] else 0)
+    report.check(violation.max() <= max(1e-3, 100 * (first["kkt_residual"] or 0)), f"{root}: joint optimality conditions violated by {violation.max():g}")
+
+
+# ---- the path of lambdas --------------------------------------------------------------------------------------------
+
+def check_path(folder, certificate, covariance):
+    if not (folder / "path.json").is_file():
+        report.check(not (folder / "path").exists(), f"{folder}/path is there without path.json")
+        return
+    path, d = folder / "path.json", read_json(folder / "path.json")
+    if d is None or not report.check(isinstance(d.get("points"), list) and d["points"], f"{path}: no points"):
+        return
+    points, p = d["points"], d["p"]
+    lambdas = [x["lambda"] for x in points]
+    report.check(lambdas == sorted(lambdas, reverse=True) and len(set(lambdas)) == len(lambdas), f"{path}: lambdas do not descend")
+    chosen = [x for x in points if x["selected"]]
+    if report.check(len(chosen) == 1, f"{path}: {len(chosen)} points are selected") and certificate:
+        report.check(chosen[0]["lambda"] == d["lambda"] == certificate["lambda"], f"{path}: the selected lambda is not that of certificate.json")
+        report.check(chosen[0]["edges"] == certificate["edges"], f"{path}: {chosen[0]['edges']} edges at the selected lambda, certificate.json has {certificate['edges']}")
+    for x in points:
+        report.check(x["status"] != "ok" or ("outcome" in x and "edges" in x), f"{path}: a point at lambda {x['lambda']} without an answer")
+        if "edges" in x and p > 1:
+            report.check(close(x["density"], 2 * x["edges"] / (p * (p - 1)), 1e-12), f"{path}: density {x['density']} at lambda {x['lambda']}")
+        if "ebic" in x:
+            ebic = -d["n"] * x["log_likelihood"] + x["edges"] * math.log(d["n"]) + 4 * d["gamma"] * x["edges"] * math.log(p)
+            report.check(close(x["ebic"], ebic, 1e-9), f"{path}: EBIC {x['ebic']!r} at lambda {x['lambda']}, should be {ebic!r}")
+        if "file" in x:
+            check_path_matrix(folder / x["file"], x, certificate, covariance)
+    check_choice(path, d, certificate, chosen)
+    files = {x["file"] for x in points if "file" in x}
+    if (folder / "path").exists():
+        report.check({f"path/{f.name}" for f in (folder / "path").iterdir()} == files, f"{folder}/path: not the files that path.json names")
+    check_png(folder / "path.png")
+
+
+def check_choice(path, d, certificate, chosen):
+    """The selected point is what its criterion says, among the points that can be told."""
+    key = {"ebic": "ebic", "cv": "cv_mean"}.get(d["rule"])
+    if not chosen or not certificate:
+        return
+    scores = [x[key] for x in d["points"] if key in x] if key else []
+    if scores and not certificate.get("selection", {}).get("one_standard_error"):
+        report.check(chosen[0].get(key) == min(scores), f"{path}: the selected lambda has not the smallest {key}")
+    if d["rule"] == "stars" and not certificate["selection"]["at_end"]:
+        report.check(chosen[0]["instability"] <= d["instability_threshold"], f"{path}: the selected lambda is not stable")
+        smaller = [x["instability"] for x in d["points"] if x["lambda"] < chosen[0]["lambda"] and "instability" in x]
+        report.check(not smaller or min(smaller) > d["instability_threshold"], f"{path}: a smaller lambda is stable too")
+
+
+def check_path_matrix(path, point, certificate, covariance):
+    if not report.check(path.is_file(), f"{path} is missing") or not scipy_sparse:
+        return
+    theta = scipy_sparse.load_npz(path).toarray()
+    report.check((theta == theta.T).all() and numpy.count_nonzero(numpy.triu(theta, 1)) == point["edges"], f"{path}: not symmetric, or not as many edges as path.json says")
+    if covariance is None or certificate is None or len(theta) > DENSE_LIMIT:
+        return
+    sign, logdet = numpy.linalg.slogdet(theta)
+    likelihood = logdet - (covariance * theta).sum()
+    if report.check(sign > 0, f"{path}: not positive definite") and "log_likelihood" in point:
+        report.check(close(likelihood, point["log_likelihood"], 1e-8), f"{path}: log_likelihood {point['log_likelihood']!r}, numpy finds {likelihood!r}")
+    if "penalty_weights" in certificate or point.get("outcome") != "converged":
+        return
+    d = numpy.sqrt(numpy.diag(covariance)) if certificate.get("correlation_scaled", True) else numpy.ones(len(covariance))
+    t, s = theta * numpy.outer(d, d), covariance / numpy.outer(d, d)
+    penalty = numpy.full(t.shape, point["lambda"])
+    if not certificate["penalize_diagonal"]:
+        numpy.fill_diagonal(penalty, 0)
+    w = numpy.linalg.inv(t)
+    violation = abs(numpy.where(t != 0, s - w + penalty * numpy.sign(t), numpy.maximum(abs(s - w) - penalty, 0))).max() / numpy.diag(s).max()
+    report.check(violation <= max(1e-3, 100 * point.get("kkt_residual", 0)), f"{path}: optimality conditions violated by {violation:g}")
+
+
+# ---- uncertainty ----------------------------------------------------------------------------------------------------
+
+def check_uncertainty(folder, certificate, edges, precision, covariance):
+    if edges is None or certificate is None:
+        return
+    columns = set(edges[0]) if edges else set()
+    for section, names in (("stability", ["stability"]), ("null", ["null_p", "null_family_p"]), ("debiased", ["z", "p", "q"]),
+                           ("bootstrap", ["bootstrap_lower", "bootstrap_upper", "bootstrap_sd", "bootstrap_presence"])):
+        finished = certificate.get(section, {}).get("outcome") == "converged"
+        if not edges or not report.check(all(n in columns for n in names) or not finished, f"{folder}/edges.csv: columns {names} expected"):
+            continue
+        if section in certificate and "completed" in certificate[section] and finished:
+            told = certificate[section]
+            report.check(told["completed"] + told["failed"] == told["resamples"], f"{folder}/certificate.json: resamples of {section}")
+        for name in names:
+            if name in columns and name not in ("z", "bootstrap_lower", "bootstrap_upper", "bootstrap_sd"):
+                report.check(all(0 <= number(row[name]) <= 1 for row in edges if row[name]), f"{folder}/edges.csv: {name} outside [0, 1]")
+    if "bootstrap_lower" in columns:
+        report.check(all(number(r["bootstrap_lower"]) <= number(r["bootstrap_upper"]) for r in edges if r["bootstrap_lower"]), f"{folder}/edges.csv: empty bootstrap intervals")
+    if "stability" in columns and scipy_sparse:
+        check_stability(folder, certificate["stability"], edges)
+    if "p" in columns and precision is not None and covariance is not None:
+        check_debiased(folder, certificate, edges, precision.toarray(), covariance)
+
+
+def check_stability(folder, told, edges):
+    frequency = scipy_sparse.load_npz(folder / "stability.npz").tocsr()
+    report.check(abs(frequency - frequency.T).nnz == 0 and frequency.diagonal().sum() == 0 and 0 < frequency.data.min() and frequency.data.max() <= 1, f"{folder}/stability.npz: not frequencies")
+    report.check(all(frequency[int(r["i"]), int(r["j"])] == number(r["stability"]) for r in edges), f"{folder}/edges.csv: stability is not that of stability.npz")
+    stable = int((scipy_sparse.triu(frequency, k=1).data >= told["threshold"] * (1 - 1e-12)).sum())
+    report.check(stable == told["stable_pairs"], f"{folder}/certificate.json: {told['stable_pairs']} stable pairs, stability.npz has {stable}")
+
+
+def check_debiased(folder, certificate, edges, theta, covariance):
+    """Jankova and van de Geer's estimates and Benjamini and Hochberg's rates, from the matrices."""
+    n, p = certificate["debiased"]["n"], len(theta)
+    diagonal = numpy.diag(theta)
+    z = math.sqrt(n) * (2 * theta - theta @ covariance @ theta) / numpy.sqrt(numpy.outer(diagonal, diagonal) + theta ** 2)
+    i, j = numpy.triu_indices(p, 1)
+    all_p = numpy.array([math.erfc(abs(x) / math.sqrt(2)) for x in z[i, j]])
+    order = numpy.argsort(all_p)
+    q = numpy.empty_like(all_p)
+    q[order] = numpy.minimum.accumulate((all_p[order] * len(order) / numpy.arange(1, len(order) + 1))[::-1])[::-1]
+    place = {(a, b): k for k, (a, b) in enumerate(zip(i.tolist(), j.tolist()))}
+    at = [place[int(r["i"]), int(r["j"])] for r in edges]
+    for name, values in (("z", z[i, j]), ("p", all_p), ("q", q)):
+        told = numpy.array([number(r[name]) for r in edges])
+        report.check(numpy.allclose(told, values[at], rtol=1e-5, atol=1e-12), f"{folder}/edges.csv: {name} is not what numpy finds")
+    rows = read_table(folder / "debiased.csv", "i j neuron_i neuron_j precision lower upper partial_correlation z p q edge".split())
+    rate = certificate["debiased"]["false_discovery_rate"]
+    if rows is not None:
+        report.check(len(rows) == certificate["debiased"]["discoveries"] == int((q <= rate).sum()), f"{folder}/debiased.csv: {len(rows)} discoveries, numpy finds {int((q <= rate).sum())}")
+        report.check(all((theta[int(r["i"]), int(r["j"])] != 0) == (r["edge"] == "1") for r in rows), f"{folder}/debiased.csv: edge is not that of precision.npz")
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------------
@@ -408,6 +577,8 @@ def check_result(folder, pictures):
     covariance = check_dense(folder, precision)
     certificate = check_certificate(folder, precision, covariance)
     edges, modules = check_tables(folder, precision, covariance, certificate)
+    check_path(folder, certificate, covariance)
+    check_uncertainty(folder, certificate, edges, precision, covariance)
     if edges is None:
         return None
     check_dot(folder, edges)
@@ -466,9 +637,16 @@ def check_run(root, results):
 
 def check_root(root, pictures):
     found = sorted(path.parent for path in root.glob("*/*/precision.npz") if not any(part.startswith(".") for part in path.relative_to(root).parts))
-    if not report.check(found, f"{root}: no <class>/<site>/precision.npz"):
+    alone = sorted(path.parent for path in root.glob("*/precision.npz")) # classes of matrices, which have no site
+    if not report.check(found or alone, f"{root}: no <class>/<site>/precision.npz"):
         return
+    for folder in alone:
+        check_result(folder, pictures)
     results = {(urllib.parse.unquote(folder.parent.name), folder.name): check_result(folder, pictures) for folder in found}
+    for site in sorted({folder.name for folder in found}) + [None] * bool(alone):
+        together = [f for f in (alone if site is None else found) if site in (None, f.name) and "joint" in (read_json(f / "certificate.json") or {})]
+        if together:
+            check_joint(root, together)
     if (root / "run.json").exists():
         check_run(root, results)
     else:
