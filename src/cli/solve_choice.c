@@ -88,7 +88,8 @@ static ggm_path_settings path_settings(GlintSolve *self)
     settings.count = self->plan.path_count;
     settings.lambdas = self->plan.path_lambdas;
     settings.ratio = PATH_RATIO;
-    settings.tolerance = self->plan.keeps_path ? self->plan.tolerance : MAX(self->plan.tolerance, LOOSE_TOLERANCE);
+    const gboolean counts = self->plan.keeps_path || self->plan.rule == GLINT_RULE_EBIC; /* the EBIC of a looser answer is another one */
+    settings.tolerance = counts ? self->plan.tolerance : MAX(self->plan.tolerance, LOOSE_TOLERANCE);
     settings.keep = false;
     settings.n = (double)self->sample->n_texts;
     settings.gamma = self->plan.gamma;
@@ -201,6 +202,8 @@ static ggm_select_settings select_settings(GlintSolve *self)
     select.criterion = plan->rule == GLINT_RULE_EBIC ? GGM_CRITERION_EBIC : plan->rule == GLINT_RULE_CV ? GGM_CRITERION_CV :
                        plan->rule == GLINT_RULE_STARS ? GGM_CRITERION_STARS : GGM_CRITERION_RIC;
     select.path = path_settings(self);
+    if (plan->rule != GLINT_RULE_EBIC)
+        select.path.tolerance = MAX(plan->tolerance, LOOSE_TOLERANCE);
     if (plan->path_lambdas)
         select.extensions = 0; /* the choice is among those listed */
     select.seed = (guint64)self->args->common.seed;

@@ -316,7 +316,7 @@ def check_choice(path, d, certificate, chosen):
         return
     scores = [x[key] for x in d["points"] if key in x] if key else []
     if scores and not certificate.get("selection", {}).get("one_standard_error"):
-        report.check(chosen[0].get(key) == min(scores), f"{path}: the selected lambda has not the smallest {key}")
+        report.check(chosen[0].get(key, math.inf) <= min(scores) + 1e-6 * abs(min(scores)), f"{path}: the selected lambda has not the smallest {key}")
     if d["rule"] == "stars" and not certificate["selection"]["at_end"]:
         report.check(chosen[0]["instability"] <= d["instability_threshold"], f"{path}: the selected lambda is not stable")
         smaller = [x["instability"] for x in d["points"] if x["lambda"] < chosen[0]["lambda"] and "instability" in x]
