@@ -88,8 +88,10 @@ static ggm_path_settings path_settings(GlintSolve *self)
     settings.count = self->plan.path_count;
     settings.lambdas = self->plan.path_lambdas;
     settings.ratio = PATH_RATIO;
-    const gboolean counts = self->plan.keeps_path || self->plan.rule == GLINT_RULE_EBIC; /* the EBIC of a looser answer is another one */
-    settings.tolerance = counts ? self->plan.tolerance : MAX(self->plan.tolerance, LOOSE_TOLERANCE);
+    if (self->plan.rule == GLINT_RULE_EBIC) /* that of a looser answer is another one, for it counts every weak edge */
+        settings.tolerance = glint_solve_settings(self).tolerance;
+    else
+        settings.tolerance = self->plan.keeps_path ? self->plan.tolerance : MAX(self->plan.tolerance, LOOSE_TOLERANCE);
     settings.keep = false;
     settings.n = (double)self->sample->n_texts;
     settings.gamma = self->plan.gamma;
@@ -307,8 +309,6 @@ static gboolean take_selection(GlintSolve *self, ggm_selection *selection, gbool
 
 static gboolean select_by_ebic(GlintSolve *self, GError **error)
 {
-    if (self->sample->n_texts == 0)
-        return glint_fail(error, GLINT_ERROR_USAGE, "--lambda-select ebic needs to know how many independent texts are behind the covariance; say so with --n N");
     const ggm_problem problem = glint_solve_problem(self, 0);
     const ggm_settings settings = glint_solve_settings(self);
     const ggm_select_settings select = select_settings(self);
@@ -319,17 +319,9 @@ static gboolean select_by_ebic(GlintSolve *self, GError **error)
     return ok;
 }
 
-static gboolean check_resamples(const GlintSolve *self, GError **error)
-{
-    const gsize n = self->sample->n;
-    if (self->plan.rule == GLINT_RULE_CV && self->plan.folds > n / 2)
-        return glint_fail(error, GLINT_ERROR_USAGE, "--folds is %zu, but there are %zu samples; a fold needs at least 2", self->plan.folds, n);
-    return n >= 4 || glint_fail(error, GLINT_ERROR_DATA, "%zu samples are too few to choose lambda from resamples; give --alpha", n);
-}
-
 static gboolean select_by_rows(GlintSolve *self, GError **error)
 {
-    if (!check_resamples(self, error) || (self->path && !follow_path(self, error)))
+    if (self->path && !follow_path(self, error))
         return FALSE;
     const ggm_problem problem = glint_solve_problem_of_rows(self, 0);
     const ggm_settings settings = glint_solve_settings(self);
@@ -393,9 +385,25 @@ gboolean glint_solve_finish_path(GlintSolve *self, GError **error)
            glint_remove_tree(self->unfinished, error);
 }
 
+/* What the rule needs of the sample, before anything is begun. */
+static gboolean check_sample(const GlintSolve *self, GError **error)
+{
+    const GlintLambdaRule rule = self->plan.rule;
+    const gsize n = self->sample->n;
+    if (rule == GLINT_RULE_EBIC && self->sample->n_texts == 0)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--lambda-select ebic needs to know how many independent texts are behind the covariance; say so with --n N");
+    if (rule == GLINT_RULE_CV && self->plan.folds > n / 2)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--folds is %zu, but there are %zu samples; a fold needs at least 2", self->plan.folds, n);
+    if ((rule == GLINT_RULE_STARS || rule == GLINT_RULE_RIC) && n < 4)
+        return glint_fail(error, GLINT_ERROR_DATA, "%zu samples are too few to choose lambda from resamples; give --alpha", n);
+    return TRUE;
+}
+
 gboolean glint_solve_choose(GlintSolve *self, GError **error)
 {
     const GlintLambdaRule rule = self->plan.rule;
+    if (!check_sample(self, error))
+        return FALSE;
     if ((self->plan.keeps_path || glint_rule_has_path(rule)) && !begin_path(self, error))
         return FALSE;
     gboolean ok;
