@@ -35,7 +35,7 @@ static int run(int argc, char **argv, GError **error)
         {"cov", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &covariances, "covariance or correlation matrix, p x p .npy; with --joint once for each class", "FILE"},
         {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations, "samples x neurons, n x p .npy; with --joint once for each class", "FILE"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_SOLVE | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "[RESULTS]",
+    if (!glint_args_parse(&args, GLINT_ARGS_SOLVE | GLINT_ARGS_ROWS | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "[RESULTS]",
                           "Estimates the sparse precision matrix with the graphical lasso and certifies it: of one matrix (--cov, --activations)\n"
                           "into --out, or of every class and site that glint collect left in RESULTS.",
                           "glint solve --activations x.npy --lambda-select ebic --stability 100 --debias --out solved", &argc, &argv, error) ||

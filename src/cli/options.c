@@ -75,12 +75,8 @@ static void add_choice_options(GOptionGroup *group, GlintSolveArgs *a)
         ENTRY("alpha", 'a', G_OPTION_ARG_FILENAME, &a->alpha, "penalty lambda on the correlation scale, 0 or more (default: chosen by --degree)", "L"),
         ENTRY("degree", 0, G_OPTION_ARG_FILENAME, &a->degree, "choose lambda so that a neuron has this many neighbours on average (default: 6)", "K"),
         ENTRY("density", 0, G_OPTION_ARG_FILENAME, &a->density, "choose lambda so that this share of the pairs are edges (default: by --degree)", "D"),
-        ENTRY("lambda-select", 0, G_OPTION_ARG_FILENAME, &a->select, "choose lambda by degree, density, ebic, cv, stars or ric (default: degree)", "RULE"),
+        ENTRY("lambda-select", 0, G_OPTION_ARG_FILENAME, &a->select, "choose lambda by degree, density, ebic or, from --activations, cv, stars or ric (default: degree)", "RULE"),
         ENTRY("gamma", 0, G_OPTION_ARG_FILENAME, &a->gamma, "of the EBIC, 0 or more; 0 is the BIC (default: 0.5)", "G"),
-        ENTRY("folds", 0, G_OPTION_ARG_INT, &a->folds, "parts of the cross-validation (default: 5)", "K"),
-        ENTRY("one-se", 0, G_OPTION_ARG_NONE, &a->one_se, "of cross-validation, take the largest lambda within one standard error (default: off)", NULL),
-        ENTRY("subsamples", 0, G_OPTION_ARG_INT, &a->subsamples, "of stars (default: 20)", "N"),
-        ENTRY("instability", 0, G_OPTION_ARG_FILENAME, &a->instability, "that stars tolerates (default: 0.05)", "B"),
         {"path", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)(gsize)take_path, "solve on a grid of COUNT lambdas, or on those listed, and keep every answer (default: off; COUNT 20)", "COUNT|L,L,..."},
         ENTRY("n", 0, G_OPTION_ARG_INT, &a->n, "independent texts behind a covariance, for ebic and --debias (default: what the input says)", "N"),
         END_OF_ENTRIES};
@@ -90,19 +86,33 @@ static void add_choice_options(GOptionGroup *group, GlintSolveArgs *a)
 static void add_estimate_options(GOptionGroup *group, GlintSolveArgs *a)
 {
     const GOptionEntry entries[] = {
-        ENTRY("transform", 0, G_OPTION_ARG_FILENAME, &a->transform, "of the samples: none, winsor, npn, npn-truncated, spearman, skeptic, kendall (default: none)", "KIND"),
-        ENTRY("winsor", 0, G_OPTION_ARG_FILENAME, &a->winsor, "share of each tail that --transform winsor cuts (default: 0.01)", "SHARE"),
         ENTRY("shrinkage", 0, G_OPTION_ARG_FILENAME, &a->shrinkage, "of the correlations towards 0, from 0 to 1, or auto (default: 0)", "A|auto"),
         ENTRY("penalty", 0, G_OPTION_ARG_FILENAME, &a->penalty, "weights of the penalty, a neurons x neurons .npy: 0 free, inf no edge (default: 1 everywhere)", "FILE"),
-        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups, "text of each row of --activations, .npy or one a line; resampling draws whole texts (default: every row is one)", "FILE"),
         ENTRY("joint", 0, G_OPTION_ARG_FILENAME, &a->joint, "solve the classes together: group (common edges) or fused (common values) (default: each by itself)", "KIND"),
         ENTRY("lambda2", 0, G_OPTION_ARG_FILENAME, &a->lambda2, "penalty of --joint on what differs between classes (no default)", "L"),
-        ENTRY("stability", 0, G_OPTION_ARG_INT, &a->stability, "half-samples for each edge's selection probability (default: 0 = none)", "B"),
-        ENTRY("null", 0, G_OPTION_ARG_INT, &a->null, "solves of shuffled samples, where every edge is false (default: 0 = none)", "B"),
-        ENTRY("bootstrap", 0, G_OPTION_ARG_INT, &a->bootstrap, "resamples for each edge's interval (default: 0 = none)", "B"),
         ENTRY("debias", 0, G_OPTION_ARG_NONE, &a->debias, "p-values and false discovery rates from debiased estimates (default: off)", NULL),
         ENTRY("fdr", 0, G_OPTION_ARG_FILENAME, &a->fdr, "false discovery rate up to which --debias lists pairs (default: 0.05)", "Q"),
         END_OF_ENTRIES};
+    g_option_group_add_entries(group, entries);
+}
+
+/* What needs the samples themselves. Commands that never have them know the options all the same, to say so. */
+static void add_row_options(GOptionGroup *group, GlintSolveArgs *a, gboolean shown)
+{
+    GOptionEntry entries[] = {
+        ENTRY("transform", 0, G_OPTION_ARG_FILENAME, &a->transform, "of the samples: none, winsor, npn, npn-truncated, spearman, skeptic, kendall (default: none)", "KIND"),
+        ENTRY("winsor", 0, G_OPTION_ARG_FILENAME, &a->winsor, "share of each tail that --transform winsor cuts (default: 0.01)", "SHARE"),
+        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups, "text of each row of --activations, .npy or one a line; resampling draws whole texts (default: every row is one)", "FILE"),
+        ENTRY("stability", 0, G_OPTION_ARG_INT, &a->stability, "half-samples for each edge's selection probability (default: 0 = none)", "B"),
+        ENTRY("null", 0, G_OPTION_ARG_INT, &a->null, "solves of shuffled samples, where every edge is false (default: 0 = none)", "B"),
+        ENTRY("bootstrap", 0, G_OPTION_ARG_INT, &a->bootstrap, "resamples for each edge's interval (default: 0 = none)", "B"),
+        ENTRY("folds", 0, G_OPTION_ARG_INT, &a->folds, "parts of the cross-validation (default: 5)", "K"),
+        ENTRY("one-se", 0, G_OPTION_ARG_NONE, &a->one_se, "of cross-validation, take the largest lambda within one standard error (default: off)", NULL),
+        ENTRY("subsamples", 0, G_OPTION_ARG_INT, &a->subsamples, "of stars (default: 20)", "N"),
+        ENTRY("instability", 0, G_OPTION_ARG_FILENAME, &a->instability, "that stars tolerates (default: 0.05)", "B"),
+        END_OF_ENTRIES};
+    for (GOptionEntry *entry = entries; entry->long_name && !shown; entry++)
+        entry->flags |= G_OPTION_FLAG_HIDDEN;
     g_option_group_add_entries(group, entries);
 }
 
@@ -141,6 +151,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
         g_option_group_add_entries(group, solve);
         add_solver_options(group, &a->solve);
         add_estimate_options(group, &a->solve);
+        add_row_options(group, &a->solve, (groups & GLINT_ARGS_ROWS) != 0);
     }
     if (groups & GLINT_ARGS_OUT)
         g_option_group_add_entries(group, out);

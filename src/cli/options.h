@@ -58,6 +58,7 @@ typedef enum {
     GLINT_ARGS_VIZ = 1 << 6,
     GLINT_ARGS_JSON = 1 << 7,
     GLINT_ARGS_THREADS = 1 << 8,
+    GLINT_ARGS_ROWS = 1 << 9, /* the command may have the samples themselves: help tells of what needs them */
 } GlintArgGroups;
 
 void glint_args_init(GlintArgs *self);
