@@ -307,6 +307,34 @@ static gboolean take_selection(GlintSolve *self, ggm_selection *selection, gbool
     return !selection->stability.start || glint_sparse_write(file, &selection->stability, error);
 }
 
+/* Where time ran out before the last solve, the path has a better answer at the chosen lambda than that solve's beginnings: it is solved again
+ * from there, which takes hardly any time. */
+static gboolean rescue_choice(GlintSolve *self, GError **error)
+{
+    const GlintPathPoint *point = self->path ? glint_path_find(self->path, self->result.info.lambda) : NULL;
+    if (!point || self->result.info.outcome != GGM_TIME_LIMIT)
+        return TRUE;
+    ggm_sparse start = {0};
+    glint_path_load(self->path, point, &start);
+    ggm_problem problem = glint_solve_problem(self, point->lambda);
+    problem.start = &start;
+    const ggm_settings settings = glint_solve_settings(self);
+    ggm_result result = {0};
+    if (start.start && !solved(self, ggm_solve(&problem, &settings, &result), error)) {
+        glint_sparse_clear(&start);
+        return FALSE;
+    }
+    glint_sparse_clear(&start);
+    if (!result.precision.start || !(result.info.relative_duality_gap < self->result.info.relative_duality_gap)) {
+        ggm_result_release(&result);
+        return TRUE;
+    }
+    ggm_result_release(&self->result);
+    self->result = result;
+    self->result.info.outcome = GGM_TIME_LIMIT;
+    return TRUE;
+}
+
 static gboolean select_by_ebic(GlintSolve *self, GError **error)
 {
     const ggm_problem problem = glint_solve_problem(self, 0);
@@ -339,7 +367,7 @@ static gboolean select_by_rows(GlintSolve *self, GError **error)
     gboolean ok = solved(self, ggm_select(&problem, &settings, &select, &selection), error);
     if (ok)
         take_scores(self, &selection);
-    ok = ok && take_selection(self, &selection, TRUE, error) && follow_extensions(self, error);
+    ok = ok && take_selection(self, &selection, TRUE, error) && rescue_choice(self, error) && follow_extensions(self, error);
     ggm_selection_release(&selection);
     return ok;
 }

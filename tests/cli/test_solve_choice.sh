@@ -158,6 +158,12 @@ code=0; $GLINT solve --activations large.npy --alpha 0.05 --tol 1e-12 --time-lim
 [ $code -eq 3 ] || [ $code -eq 0 ] || { cat err.txt; fail "--time-limit gave exit code $code"; }
 [ $code -eq 0 ] || [ "$(json limited/certificate.json 'd["outcome"]')" != converged ] || fail "a solve cut short claims to have converged"
 
+for rule in cv stars; do # the best that is known by then, or, when nothing is, an error that says so
+    code=0; $GLINT solve --activations large.npy --lambda-select $rule --tol 1e-10 --time-limit 0.2 --out limited >out.txt 2>err.txt || code=$?
+    [ $code -eq 3 ] || [ $code -eq 0 ] || { [ $code -eq 1 ] && grep -q 'longer --time-limit' err.txt; } || { cat err.txt; fail "--lambda-select $rule --time-limit gave exit code $code"; }
+    [ $code -ne 3 ] || [ "$(json limited/path.json 'd["outcome"]')" = 'time limit' ] || fail "path.json does not tell of the time limit"
+done
+
 # SIGINT during a choice: 130, the path so far is kept beside the result, and the same command goes on from there
 SLOW="$GLINT solve --activations large.npy --lambda-select cv --path=40 --tol 1e-9 --threads 1 --out slow"
 $SLOW >out.txt 2>err.txt &
