@@ -28,7 +28,7 @@ typedef struct {
     double *r;           /* (p) W beta_j */
 } lasso;
 
-GGM_CLONES static void add_row(double *restrict r, const double *restrict row, double factor, size_t p)
+GGM_CLONES static void add_multiple(double *restrict r, const double *restrict row, double factor, size_t p)
 {
     for (size_t k = 0; k < p; k++)
         r[k] += factor * row[k];
@@ -62,7 +62,7 @@ static double pass(const lasso *l, size_t j, double *beta)
         double change = next - beta[i];
         if (change == 0)
             continue;
-        add_row(l->r, l->w + i * l->p, change, l->p);
+        add_multiple(l->r, l->w + i * l->p, change, l->p);
         beta[i] = next;
         largest = fmax(largest, fabs(change));
     }
@@ -77,7 +77,7 @@ static double update_column(const lasso *l, size_t j)
     memset(l->r, 0, p * sizeof *l->r);
     for (size_t i = 0; i < p; i++)
         if (beta[i] != 0)
-            add_row(l->r, l->w + i * p, beta[i], p);
+            add_multiple(l->r, l->w + i * p, beta[i], p);
     while (pass(l, j, beta) >= l->inner)
         continue;
     l->r[j] = l->diagonal[j];

@@ -26,7 +26,7 @@ double ggm_limit(const ggm_evidence *evidence, size_t i, size_t j)
     return evidence->weights ? ggm_weighted(evidence->lambda, evidence->weights[i * (size_t)evidence->m + j]) : evidence->lambda;
 }
 
-GGM_CLONES static void clip_row(double *restrict f, const double *restrict w, const double *restrict s, double limit, size_t m)
+GGM_CLONES static void clip_unweighted(double *restrict f, const double *restrict w, const double *restrict s, double limit, size_t m)
 {
     for (size_t j = 0; j < m; j++) {
         double u = w[j] - s[j];
@@ -57,7 +57,7 @@ static void clip(const ggm_evidence *evidence, const double *w, double *feasible
     const size_t m = (size_t)evidence->m;
     const double *s = evidence->s + i * m;
     if (!evidence->weights)
-        clip_row(feasible + i * m, w + i * m, s, evidence->lambda, m);
+        clip_unweighted(feasible + i * m, w + i * m, s, evidence->lambda, m);
     for (size_t j = 0; evidence->weights && j < m; j++) {
         double limit = ggm_limit(evidence, i, j);
         feasible[i * m + j] = s[j] + fmax(-limit, fmin(limit, w[i * m + j] - s[j]));

@@ -49,13 +49,13 @@ static bool reserve(void **array, size_t *capacity, size_t count, size_t size)
     return true;
 }
 
-GGM_CLONES static void gather(real *restrict out, const real *restrict row, const int *restrict index, int n)
+GGM_CLONES static void REAL(gather)(real *restrict out, const real *restrict row, const int *restrict index, int n)
 {
     for (int b = 0; b < n; b++)
         out[b] = row[index[b]];
 }
 
-GGM_CLONES static void subtract(real *restrict g, const real *restrict row, real factor, size_t n)
+GGM_CLONES static void REAL(subtract)(real *restrict g, const real *restrict row, real factor, size_t n)
 {
     for (size_t b = 0; b < n; b++)
         g[b] -= factor * row[b];
@@ -84,15 +84,15 @@ static void move_gradient(const passes *p, int a, double step)
     const real *w = W_OF(block) + (size_t)p->column->index[a] * m;
     const int n = p->column->count;
     if (p->direct) {
-        subtract(p->gradient, w, (real)step, m);
+        REAL(subtract)(p->gradient, w, (real)step, m);
         return;
     }
     real *row = p->gram + (size_t)a * (size_t)n;
     if (!p->scratch->has_row[a]) {
-        gather(row, w, p->column->index, n);
+        REAL(gather)(row, w, p->column->index, n);
         p->scratch->has_row[a] = 1;
     }
-    subtract(p->gradient, row, (real)step, (size_t)n);
+    REAL(subtract)(p->gradient, row, (real)step, (size_t)n);
 }
 
 /* One cyclic pass; returns the largest step in units of sqrt(W_aa) */
@@ -189,7 +189,7 @@ static void combine_rows(const ggm_block *block, int j, ggm_scratch *scratch, re
     ggm_linalg_host.REAL(combine)(row, m, rows, scratch->factors, count);
 }
 
-GGM_CLONES static void subtract_from(real *restrict row, const real *restrict s, size_t m)
+GGM_CLONES static void REAL(subtract_from)(real *restrict row, const real *restrict s, size_t m)
 {
     for (size_t i = 0; i < m; i++)
         row[i] = s[i] - row[i];
@@ -217,7 +217,7 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     if (p.direct) {
         p.gradient = scratch->row;
         combine_rows(block, j, scratch, p.gradient);
-        subtract_from(p.gradient, s, m);
+        REAL(subtract_from)(p.gradient, s, m);
     }
     for (int a = 0; !p.direct && a < n; a++)
         if (column->beta[a] != 0)
@@ -225,7 +225,7 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     if (!run_passes(&p, inner, floor, most))
         return false;
     if (p.direct)
-        subtract_from(p.gradient, s, m);
+        REAL(subtract_from)(p.gradient, s, m);
     else
         combine_rows(block, j, scratch, scratch->row);
     return true;
@@ -234,7 +234,7 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
 #define LOOK 64 /* entries looked at together, for violations are few */
 
 /* Start of the first LOOK entries from `from` on, a multiple of LOOK, with |s - w| > limit among them; m if there are none */
-GGM_CLONES static size_t next_violation(const real *restrict s, const real *restrict w, real limit, size_t from, size_t m)
+GGM_CLONES static size_t REAL(next_violation)(const real *restrict s, const real *restrict w, real limit, size_t from, size_t m)
 {
     for (; from + LOOK <= m; from += LOOK) {
         real over[16] = {0};
@@ -270,7 +270,7 @@ static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules
     for (int a = 0; a < before; a++)
         scratch->active[column->index[a]] = 1;
     for (size_t from = 0; good && from < m; from += LOOK) {
-        if (!block->weights && (from = next_violation(s, w, (real)block->lambda, from, m)) >= m)
+        if (!block->weights && (from = REAL(next_violation)(s, w, (real)block->lambda, from, m)) >= m)
             break;
         const size_t to = from + LOOK < m ? from + LOOK : m;
         for (size_t i = from; good && i < to; i++) {

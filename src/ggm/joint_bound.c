@@ -80,7 +80,7 @@ void ggm_joint_bound_point(const ggm_joint_block *block, ggm_joint_sums *sums, d
     }
 }
 
-GGM_CLONES static double largest_entry(const double *row, size_t m)
+GGM_CLONES static double largest_residual(const double *row, size_t m)
 {
     double largest = 0;
     for (size_t j = 0; j < m; j++) {
@@ -103,7 +103,7 @@ void ggm_joint_bound_product(const ggm_joint_block *block, ggm_joint_sums *sums,
                 rows[e] = block->feasible + (k * m + (size_t)t->index[first + e]) * m;
             ggm_linalg_host.combine64(row, m, rows, t->value + first, (int)count);
             row[i] -= 1;
-            sums->kkt[i] = fmax(sums->kkt[i], largest_entry(row, m));
+            sums->kkt[i] = fmax(sums->kkt[i], largest_residual(row, m));
         }
     }
 }

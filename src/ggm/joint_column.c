@@ -64,7 +64,7 @@ static bool reserve(ggm_joint_scratch *scratch, size_t count)
     return true;
 }
 
-GGM_CLONES static void gather(double *restrict out, const double *restrict row, const int *restrict index, int n)
+GGM_CLONES static void gather_row(double *restrict out, const double *restrict row, const int *restrict index, int n)
 {
     for (int b = 0; b < n; b++)
         out[b] = row[index[b]];
@@ -156,7 +156,7 @@ static void move(const descent *d, int k, int a, double step)
     const size_t n = (size_t)d->n, m = (size_t)d->block->m, place = (size_t)k * n + (size_t)a;
     double *row = d->scratch->gram + place * n;
     if (!d->scratch->has_row[place]) {
-        gather(row, d->block->w + (size_t)k * m * m + (size_t)d->column->index[a] * m, d->column->index, d->n);
+        gather_row(row, d->block->w + (size_t)k * m * m + (size_t)d->column->index[a] * m, d->column->index, d->n);
         d->scratch->has_row[place] = 1;
     }
     add(d->scratch->z + (size_t)k * n, row, step, n);

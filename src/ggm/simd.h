@@ -1,6 +1,9 @@
 /* Run-time dispatch for libggm's hot loops: GGM_CLONES before a static function compiles it for several x86-64 levels and lets
  * the loader pick; elsewhere it does nothing. libggm includes nothing of glint, hence a macro of its own.
  *
+ * Names of such functions must differ between files, static or not: clang 14 makes their resolvers global. In sources that are compiled twice
+ * (real.h) they are written REAL(name).
+ *
  * Levels are chosen by features: "arch=haswell" asks whether the processor is a Haswell, and leaves every AMD one with
  * SSE2. clang 14 resolves x86-64-v3 wrongly, so it is given single features. Sanitizers' runtimes are not up when resolvers run. */
 #pragma once

@@ -55,7 +55,7 @@ static void set_diagonal(ggm_block *block)
     }
 }
 
-GGM_CLONES static real largest_entry(const real *s, size_t n)
+GGM_CLONES static real REAL(largest_entry)(const real *s, size_t n)
 {
     real largest[16] = {0}, most = 0;
     size_t k = 0;
@@ -77,14 +77,14 @@ static double first_cut(const ggm_block *block, const real *s, size_t j)
 {
     if (block->weights)
         return 0;
-    const real below = largest_entry(s, j), above = largest_entry(s + j + 1, (size_t)block->m - j - 1);
+    const real below = REAL(largest_entry)(s, j), above = REAL(largest_entry)(s + j + 1, (size_t)block->m - j - 1);
     return 0.5 * (block->lambda + fmax(block->lambda, (double)(below > above ? below : above)));
 }
 
 #define LOOK 64 /* entries looked at together, for few are large */
 
 /* The first i >= from, i < m, with |s_i| > cut; m if there is none */
-GGM_CLONES static size_t next_large(const real *restrict s, real cut, size_t from, size_t m)
+GGM_CLONES static size_t REAL(next_large)(const real *restrict s, real cut, size_t from, size_t m)
 {
     for (; from + LOOK <= m; from += LOOK) {
         real over[16] = {0}, sum = 0;
@@ -110,7 +110,7 @@ static bool first_active_set(ggm_block *block, size_t j)
     ggm_column *column = &block->columns[j];
     const real *s = S_OF(block) + j * m, cut = (real)first_cut(block, s, j);
     column->count = 0;
-    for (size_t i = next_large(s, cut, 0, m); i < m; i = next_large(s, cut, i + 1, m))
+    for (size_t i = REAL(next_large)(s, cut, 0, m); i < m; i = REAL(next_large)(s, cut, i + 1, m))
         if (i != j && fabs((double)s[i]) > ggm_penalty(block, (int)i, (int)j)) {
             if (!ggm_column_reserve(column, column->count + 1))
                 return false;
@@ -144,7 +144,7 @@ static double shrinkage(const ggm_block *block)
 }
 
 /* w = s moved towards 0 by lambda, as far as that; returns sum |w| */
-GGM_CLONES static double shrink_row(real *restrict w, const real *restrict s, real lambda, size_t n)
+GGM_CLONES static double REAL(shrink_row)(real *restrict w, const real *restrict s, real lambda, size_t n)
 {
     real sum[16] = {0};
     size_t k = 0;
@@ -185,7 +185,7 @@ static double shrink_entries(ggm_block *block)
     double total = 0;
 #pragma omp parallel for schedule(static) reduction(+ : total) if (block->m >= SHARED) default(none) shared(block, w, s, lambda, m)
     for (size_t i = 0; i < m; i++) {
-        const double sum = block->weights ? shrink_weighted_row(block, i, w + i * m, s + i * m) : shrink_row(w + i * m, s + i * m, lambda, m);
+        const double sum = block->weights ? shrink_weighted_row(block, i, w + i * m, s + i * m) : REAL(shrink_row)(w + i * m, s + i * m, lambda, m);
         total += (sum - fabs((double)w[i * m + i])) / block->diagonal[i];
     }
     return total / (double)m;

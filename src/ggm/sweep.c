@@ -43,7 +43,7 @@ static void fill_batch(ggm_descent *d)
 }
 
 /* old = fresh, and the energy of the change: sum of weight times its square */
-GGM_CLONES static double replace_row(real *restrict old, const real *restrict fresh, const real *restrict weight, size_t m)
+GGM_CLONES static double REAL(replace_row)(real *restrict old, const real *restrict fresh, const real *restrict weight, size_t m)
 {
     real sum[16] = {0};
     size_t k = 0;
@@ -70,7 +70,7 @@ static void solve_member(void *context, int task, int thread)
     const int j = d->member[task];
     ggm_status status = REAL(ggm_column_solve)(d->block, j, &d->rules, &d->scratch[thread]);
     if (status == GGM_OK) {
-        d->energy[j] = d->theta[j] * replace_row(W_OF(d->block) + (size_t)j * m, d->scratch[thread].row, d->weight, m);
+        d->energy[j] = d->theta[j] * REAL(replace_row)(W_OF(d->block) + (size_t)j * m, d->scratch[thread].row, d->weight, m);
         return;
     }
     int fine = GGM_OK;

@@ -17,7 +17,7 @@ size_t ggm_bound_space(size_t m, size_t width)
 }
 #endif
 
-GGM_CLONES static void clip_row(real *restrict f, const real *restrict w, const real *restrict s, real limit, size_t m)
+GGM_CLONES static void REAL(clip_row)(real *restrict f, const real *restrict w, const real *restrict s, real limit, size_t m)
 {
     for (size_t j = 0; j < m; j++) {
         real u = w[j] - s[j];
@@ -57,20 +57,20 @@ static const real *clipped_row(const ggm_bound *bound, size_t i, real *f, real *
     (void)buffer;
     const float *s = bound->s32 + i * m;
     if (!evidence->weights)
-        clip_row(f, bound->w32 + i * m, s, (float)evidence->lambda, m);
+        REAL(clip_row)(f, bound->w32 + i * m, s, (float)evidence->lambda, m);
 #else
     const double *s = ggm_evidence_row(evidence, i, 0, m, buffer);
     if (!evidence->weights && bound->w32)
         clip_mixed_row(f, bound->w32 + i * m, s, evidence->lambda, m);
     else if (!evidence->weights)
-        clip_row(f, bound->w + i * m, s, evidence->lambda, m);
+        REAL(clip_row)(f, bound->w + i * m, s, evidence->lambda, m);
 #endif
     if (evidence->weights)
         clip_weighted_row(bound, i, f, s);
     return s;
 }
 
-GGM_CLONES static double norm_of(const real *row, size_t m)
+GGM_CLONES static double REAL(norm_of)(const real *row, size_t m)
 {
     double sum[8] = {0};
     size_t j = 0;
@@ -104,11 +104,11 @@ static void feasible_row(const ggm_bound *bound, size_t i, real *f, real *buffer
     double own;
     own = *ggm_evidence_row(evidence, i, i, 1, &own);
     f[i] = (real)(own + ggm_limit(evidence, i, i));
-    sums->norm = fmax(sums->norm, norm_of(f, m) + norm_of(s, m));
+    sums->norm = fmax(sums->norm, REAL(norm_of)(f, m) + REAL(norm_of)(s, m));
 }
 
 /* GROUP rows become columns of the tile */
-GGM_CLONES static void transpose_group(real *restrict tile, size_t width, const real *restrict rows, size_t m, size_t count)
+GGM_CLONES static void REAL(transpose_group)(real *restrict tile, size_t width, const real *restrict rows, size_t m, size_t count)
 {
     if (count == GROUP)
         for (size_t k = 0; k < m; k++)
@@ -121,7 +121,7 @@ GGM_CLONES static void transpose_group(real *restrict tile, size_t width, const 
 }
 
 /* row (width) = sum of rows of the tile f, times t: eight at a time, or one by one */
-GGM_CLONES static void multiply_tile(double *restrict row, const real *restrict f, size_t width, const int *restrict index, const double *restrict t, size_t n)
+GGM_CLONES static void REAL(multiply_tile)(double *restrict row, const real *restrict f, size_t width, const int *restrict index, const double *restrict t, size_t n)
 {
     size_t k = 0;
     for (size_t c = 0; c < width; c++)
@@ -145,7 +145,7 @@ GGM_CLONES static void multiply_tile(double *restrict row, const real *restrict 
 }
 
 /* out = row, in single precision; returns its largest entry in size, adds its squares to *size */
-GGM_CLONES static double store_residual(float *restrict out, const double *restrict row, size_t n, double *size)
+GGM_CLONES static double REAL(store_residual)(float *restrict out, const double *restrict row, size_t n, double *size)
 {
     double largest[8] = {0}, squares[8] = {0}, most = 0;
     for (size_t j = 0; j + 8 <= n; j += 8)
@@ -178,13 +178,13 @@ void REAL(ggm_bound_tile)(void *context, int tile, int thread)
         const size_t group = count - c0 < GROUP ? count - c0 : GROUP;
         for (size_t c = 0; c < group; c++)
             feasible_row(bound, from + c0 + c, rows + c * m, buffer, &sums);
-        transpose_group(f + c0, width, rows, m, group);
+        REAL(transpose_group)(f + c0, width, rows, m, group);
     }
     for (size_t i = 0; i < m; i++) {
-        multiply_tile(row, f, width, t->index + t->start[i], t->value + t->start[i], t->start[i + 1] - t->start[i]);
+        REAL(multiply_tile)(row, f, width, t->index + t->start[i], t->value + t->start[i], t->start[i + 1] - t->start[i]);
         if (i >= from && i < from + count)
             row[i - from] -= 1;
-        sums.kkt = fmax(sums.kkt, store_residual(residual + i * width, row, width, &sums.size));
+        sums.kkt = fmax(sums.kkt, REAL(store_residual)(residual + i * width, row, width, &sums.size));
     }
     bound->sums[tile] = sums;
 }
