@@ -4,14 +4,15 @@
  * (tile.c). E is kept tile by tile, (m, width) each, in single precision, which is plenty for a sum of its squares.
  *
  * A block in single precision has a quick way: F from its single-precision S and W, and E in the place of that S, row for row, so that no
- * memory is asked for. What rounding does to F is bounded: let R be the error of E, then |e - e'| <= 2 |E| |R| + |R|^2 in
- * Frobenius norms, and row i of R is at most sum_k |T_ik| |dF_k|, so |R| <= sqrt(sum_i |T_i|_1^2) max_k |dF_k|. Where that matters, E is
+ * memory is asked for. What rounding does is bounded: let R be the error of E, then |e - e'| <= 2 |E| |R| + |R|^2 in
+ * Frobenius norms, and row i of R is at most sum_k |T_ik| |dF_k|, where dF_k stands for rounding of F_k and of products with it, so
+ * |R| <= sqrt(sum_i |T_i|_1^2) max_k |dF_k|. Where that matters, E is
  * computed again with F in double precision from the exact S. */
 #include "ggm/internal.h"
 
 #include <math.h>
 
-#define ROUNDING (4 * 5.97e-8) /* of an entry of F, in units of |F_ij| + |S_ij|: two operations and S's own rounding */
+#define ROUNDING (10 * 5.97e-8) /* in units of |F_ij| + |S_ij|: S's own rounding, two operations for F, T's rounding, four of a sum of eight products */
 #define MATTERS 0.3            /* share of the bound that may be owed to rounding */
 
 size_t ggm_bound_width(int m)

@@ -1,5 +1,5 @@
-/* One tile of bound.c: columns of E = T F - I. In single precision (real.h) F is built from single-precision S and W and kept so; sums
- * are double all the same. */
+/* One tile of bound.c: columns of E = T F - I. In single precision (real.h) F is built from single-precision S and W and kept so, and eight
+ * products are added in it before they go to a sum in double precision. */
 #include "ggm/internal.h"
 #include "ggm/real.h"
 #include "ggm/simd.h"
@@ -131,10 +131,12 @@ GGM_CLONES static void REAL(multiply_tile)(double *restrict row, const real *res
         const real *restrict f2 = f + (size_t)index[k + 2] * width, *restrict f3 = f + (size_t)index[k + 3] * width;
         const real *restrict f4 = f + (size_t)index[k + 4] * width, *restrict f5 = f + (size_t)index[k + 5] * width;
         const real *restrict f6 = f + (size_t)index[k + 6] * width, *restrict f7 = f + (size_t)index[k + 7] * width;
-        const double t0 = t[k], t1 = t[k + 1], t2 = t[k + 2], t3 = t[k + 3], t4 = t[k + 4], t5 = t[k + 5], t6 = t[k + 6], t7 = t[k + 7];
-        for (size_t c = 0; c < width; c++)
-            row[c] += ((t0 * (double)f0[c] + t1 * (double)f1[c]) + (t2 * (double)f2[c] + t3 * (double)f3[c])) +
-                      ((t4 * (double)f4[c] + t5 * (double)f5[c]) + (t6 * (double)f6[c] + t7 * (double)f7[c]));
+        const real t0 = (real)t[k], t1 = (real)t[k + 1], t2 = (real)t[k + 2], t3 = (real)t[k + 3];
+        const real t4 = (real)t[k + 4], t5 = (real)t[k + 5], t6 = (real)t[k + 6], t7 = (real)t[k + 7];
+        for (size_t c = 0; c < width; c++) {
+            const real x = (t0 * f0[c] + t1 * f1[c]) + (t2 * f2[c] + t3 * f3[c]), y = (t4 * f4[c] + t5 * f5[c]) + (t6 * f6[c] + t7 * f7[c]);
+            row[c] += (double)(x + y);
+        }
     }
     for (; k < n; k++) {
         const real *restrict f0 = f + (size_t)index[k] * width;
