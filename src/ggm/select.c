@@ -239,6 +239,12 @@ static ggm_status run(ggm_choice *choice)
     return status;
 }
 
+/* EBIC multiplies the log-likelihood by n, so that a gap which moves no edge can still move the choice */
+static double way_tolerance(ggm_criterion criterion, double tolerance)
+{
+    return criterion == GGM_CRITERION_EBIC ? tolerance : fmax(TOLERANCE, tolerance);
+}
+
 ggm_status ggm_select(const ggm_problem *problem, const ggm_settings *settings, const ggm_select_settings *select, ggm_selection *selection)
 {
     if (!selection)
@@ -259,7 +265,7 @@ ggm_status ggm_select(const ggm_problem *problem, const ggm_settings *settings, 
         return status;
     choice.settings = ggm_workspace_settings(choice.workspace);
     choice.whole = ggm_workspace_problem(choice.workspace);
-    choice.tolerance = chosen.path.tolerance > 0 ? chosen.path.tolerance : fmax(TOLERANCE, choice.settings->tolerance);
+    choice.tolerance = chosen.path.tolerance > 0 ? chosen.path.tolerance : way_tolerance(chosen.criterion, choice.settings->tolerance);
     choice.lambda_max = ggm_workspace_lambda_max(choice.workspace);
     choice.extensions = choice.lambda_max > 0 ? chosen.extensions : 0;
     const int before = ggm_workspace_enter(choice.workspace);

@@ -87,8 +87,8 @@ typedef enum {
 /* n is the number of samples. Resamples are drawn by `seed` and their own number alone. */
 typedef struct {
     ggm_criterion criterion; /* default GGM_CRITERION_EBIC */
-    ggm_path_settings path;  /* the grid, n and gamma; tolerance: of all solves but the last, 0 (default): 1e-5 (or that of ggm_settings, if it is
-                                larger), since only edges and scores count. keep: whether selection.path keeps every T (default false here) */
+    ggm_path_settings path;  /* the grid, n and gamma; tolerance: of all solves but the last, 0 (default): that of ggm_settings for EBIC, which multiplies
+                                the log-likelihood by n; otherwise 1e-5 (or that of ggm_settings, if it is larger), since only edges and scores count. keep: whether selection.path keeps every T (default false here) */
     int extensions;          /* most lambdas added beyond either end of the grid while the choice lies there; default 8 */
     uint64_t seed;           /* default 1 */
     size_t memory;           /* bytes that resamples side by side may hold, each counted as ggm_select_job_bytes; 0 (default): no limit */
