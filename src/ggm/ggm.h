@@ -15,9 +15,10 @@
  *
  * Method: exact screening into the connected components of {|S_ij| > L_ij} (Witten, Friedman & Simon 2011; Mazumder & Hastie,
  * JMLR 2012), then block coordinate descent on the dual (Banerjee et al. 2008; Friedman, Hastie & Tibshirani 2008) with a small
- * Gram problem on each column's active set, columns that do not touch each other solved side by side; see src/ggm/bcd.c.
+ * Gram problem on each column's active set, columns that do not touch each other solved side by side; see src/ggm/bcd.c. Components whose
+ * T promises to be dense are solved by projected Newton on the dual instead; see src/ggm/newton.c and choose.c.
  *
- * Cost: about 2 p nnz(T) flops a sweep and one Cholesky factorization of T, per component. Memory: ggm_memory_bytes.
+ * Cost: about 2 p nnz(T) flops a sweep and one Cholesky factorization of T, per component; by Newton 100 to 250 p^3 in all. Memory: ggm_memory_bytes.
  * Threads: every function may be called from several threads at once; there is no global state, and nothing is printed.
  * Determinism: the same problem and settings give the same bits, at any number of threads, on the same kind of processor
  * with the same BLAS, if neither time limit nor interrupt strikes. (Gap and objective, whose sums BLAS may order by
@@ -107,15 +108,16 @@ typedef struct {
 } ggm_problem;
 
 typedef enum {
-    GGM_SOLVER_AUTO = 0,     /* the fastest for each component: see docs/benchmarks.md */
+    GGM_SOLVER_AUTO = 0,     /* the fastest for each component: NEWTON where T promises to be dense (choose.c), else BCD */
     GGM_SOLVER_BCD,          /* block coordinate descent on the dual, bcd.c */
-    GGM_SOLVER_NEWTON,       /* proximal Newton on the primal, newton.c */
+    GGM_SOLVER_NEWTON,       /* projected Newton on the dual, newton.c: for T that is not sparse, and for tight tolerances there. An
+                                indefinite S that leaves it no positive definite W to start from is left to BCD (info.solver says so). */
     GGM_SOLVER_SGLASSO       /* block coordinate descent on the primal after Dallakyan & Pourahmadi (2024), sglasso.c */
 } ggm_solver;
 
 typedef struct {
     double tolerance;        /* on the relative duality gap; > 0, default 1e-7 */
-    int max_iterations;      /* sweeps over a component's columns; > 0, default 500 */
+    int max_iterations;      /* sweeps over a component's columns (or Newton's iterations); > 0, default 500 */
     double time_limit;       /* seconds; 0 = none */
     int threads;             /* 0 = as many as OpenMP would use */
     ggm_solver solver;       /* default GGM_SOLVER_AUTO */

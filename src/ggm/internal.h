@@ -8,6 +8,9 @@
  *   predict.c      a better start along a path
  *   bcd.c          block coordinate descent: precision, when to stop
  *   sweep.c        one sweep over a block's columns, threads; twice, see real.h
+ *   newton.c       projected Newton on a block's dual
+ *   dense.c        its factorizations and products, shared by a crew
+ *   choose.c       which of these two a block is given to
  *   sglasso.c      block coordinate descent on a block's primal
  *   gram.c         one column's lasso; twice, see real.h
  *   scratch.c      a thread's memory for it
@@ -328,6 +331,22 @@ double ggm_expected_gap(double energy, double before);
 /* ---- sglasso.c ---- */
 /* The same by descent on the primal; threads only for the gap */
 ggm_status ggm_sglasso(ggm_block *block, double target, int threads, bool calling, ggm_control *control);
+
+/* ---- newton.c ---- */
+/* The same by projected Newton on the dual; sweeps are its iterations. Holds about 6 m^2 doubles besides T. */
+ggm_status ggm_newton(ggm_block *block, double target, int threads, bool calling, ggm_control *control);
+
+/* ---- choose.c ---- */
+/* The faster of bcd and newton for a block that is filled in. False: no memory. */
+bool ggm_choose_solver(const ggm_block *block, ggm_solver *chosen);
+
+/* ---- dense.c: (m, m) row-major matrices, the same bits for any crew; for its leader alone ---- */
+/* Lower Cholesky factor in place, the other triangle being left alone; false if a is not positive definite */
+bool ggm_dense_cholesky(ggm_crew *crew, double *a, int m);
+/* The inverse, in both triangles, of the matrix of which a is that factor, in place. space: (m, m). */
+void ggm_dense_invert(ggm_crew *crew, double *a, double *space, int m);
+/* result = a v a for symmetric a and v, given in both triangles: the lower triangle of result, and a little more. av: (m, m) work space. */
+void ggm_dense_sandwich(ggm_crew *crew, const float *a, const float *v, float *av, float *result, int m);
 
 /* ---- certificate.c ---- */
 typedef struct {

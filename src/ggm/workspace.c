@@ -88,11 +88,10 @@ static bool lay_out(solution *next, size_t p)
     return true;
 }
 
-/* The solver that a block is given to: the one asked for, or the fastest for it */
-static ggm_solver solver_of(int m, ggm_solver wanted)
+/* Whether blocks begin as bcd.c likes them: in single precision, and with a start that may fail */
+static bool for_descent(const ggm_workspace *workspace)
 {
-    (void)m;
-    return wanted == GGM_SOLVER_AUTO ? GGM_SOLVER_BCD : wanted;
+    return workspace->settings.solver == GGM_SOLVER_AUTO || workspace->settings.solver == GGM_SOLVER_BCD;
 }
 
 static bool fill(const ggm_workspace *workspace, const solution *last, solution *next)
@@ -104,7 +103,7 @@ static bool fill(const ggm_workspace *workspace, const solution *last, solution 
             continue;
         ggm_block *block = &next->blocks[next->count];
         const bool start = last->count < 0 && workspace->problem.start;
-        const bool single = !start && size >= GGM_SINGLE_SIZE && solver_of(size, workspace->settings.solver) == GGM_SOLVER_BCD;
+        const bool single = !start && size >= GGM_SINGLE_SIZE && for_descent(workspace);
         if (!ggm_block_init(block, &workspace->problem, workspace->scales, c->node + c->start[k], size, next->lambda, single))
             return false;
         next->count++;
@@ -112,7 +111,7 @@ static bool fill(const ggm_workspace *workspace, const solution *last, solution 
         if (start)
             good = ggm_block_start(block, workspace->problem.start, workspace->scales, &next->places);
         else if (last->count < 0 || next->lambda == 0 || last->lambda == 0)
-            good = ggm_block_cold(block, solver_of(size, workspace->settings.solver) != GGM_SOLVER_BCD);
+            good = ggm_block_cold(block, !for_descent(workspace));
         else
             good = ggm_block_warm(block, &next->places, last->blocks, &last->places, last->lambda);
         if (!good)
@@ -244,8 +243,11 @@ static ggm_status solve_block(ggm_block *block, double target, int threads, bool
 {
     if (block->lambda == 0 && !block->weights)
         return ggm_unpenalised(block);
-    block->solver = solver_of(block->m, control->settings->solver);
+    block->solver = control->settings->solver;
+    if (block->solver == GGM_SOLVER_AUTO && !ggm_choose_solver(block, &block->solver))
+        return GGM_ERROR_MEMORY;
     switch (block->solver) {
+    case GGM_SOLVER_NEWTON: return ggm_newton(block, target, threads, calling, control);
     case GGM_SOLVER_SGLASSO: return ggm_sglasso(block, target, threads, calling, control);
     default: return ggm_bcd(block, target, threads, calling, control);
     }
@@ -308,7 +310,7 @@ static ggm_status solve_blocks(ggm_workspace *workspace, const double *targets, 
 
 static const char *solver_text(ggm_solver solver)
 {
-    return solver == GGM_SOLVER_SGLASSO ? "sglasso" : "bcd";
+    return solver == GGM_SOLVER_NEWTON ? "newton" : solver == GGM_SOLVER_SGLASSO ? "sglasso" : "bcd";
 }
 
 static void sum_up(const ggm_workspace *workspace, ggm_info *info)
