@@ -216,11 +216,11 @@ static void test_each_allocation(void **state)
     ggm_default_settings(&settings);
     settings.threads = 1;
     const size_t before = live;
-    for (int kind = 0; kind < 8; kind++) /* from 5 on 0 .. 2 again, by sglasso */
-        for (int weighted = 0; weighted < (kind % 5 < 3 ? 2 : 1); weighted++)
+    for (int kind = 0; kind < 13; kind++) /* from 5 on 0 .. 2 again, by sglasso, and from 10 on by newton */
+        for (int weighted = 0; weighted < (kind % 5 < 3 ? 2 : kind < 5 ? 1 : 0); weighted++)
             for (double lambda = 0; lambda < 0.2; lambda += 0.15) {
                 ggm_problem problem = {.p = (size_t)p, .s = s, .lambda = lambda, .scale = true, .weights = weighted ? weights : NULL};
-                settings.solver = kind < 5 ? GGM_SOLVER_AUTO : GGM_SOLVER_SGLASSO;
+                settings.solver = kind < 5 ? GGM_SOLVER_AUTO : kind < 10 ? GGM_SOLVER_SGLASSO : GGM_SOLVER_NEWTON;
                 failing = -1;
                 calls = 0;
                 assert_int_equal(run(kind % 5, &problem, &settings), GGM_OK);
