@@ -62,7 +62,8 @@ static void solve_tile(void *context, int task, int thread)
     (void)thread;
     factoring *f = context;
     const int m = f->m, j = f->panel, i = j + 1 + task;
-    cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, length(i, m), length(j, m), 1, tile_at(f->a, m, j, j), m, tile_at(f->a, m, i, j), m);
+    cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, length(i, m), length(j, m), 1, tile_at(f->a, m, j, j), m,
+                tile_at(f->a, m, i, j), m);
 }
 
 bool ggm_dense_cholesky(ggm_crew *crew, double *a, int m)
@@ -86,8 +87,8 @@ static void invert_column(void *context, int j, int thread)
     for (int i = j; i < tiles(m); i++) {
         double *tile = tile_at(f->inverse, m, i, j);
         if (i > j) {
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, length(i, m), width, first(i) - first(j), -1, tile_at(f->a, m, i, j), m, tile_at(f->inverse, m, j, j), m,
-                        0, tile, m);
+            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, length(i, m), width, first(i) - first(j), -1, tile_at(f->a, m, i, j), m,
+                        tile_at(f->inverse, m, j, j), m, 0, tile, m);
         } else {
             for (int x = 0; x < width; x++)
                 for (int y = 0; y < width; y++)

@@ -162,8 +162,8 @@ static void scale_row(float *restrict out, const double *restrict t, const doubl
 }
 
 /* Open entries, the residual there, and T where they are held; returns sum S T + L |T| over the latter */
-GGM_CLONES static double sort_entries(unsigned char *restrict open, float *restrict residual, double *restrict held, const float *restrict scaled, const double *restrict t,
-                                      const double *restrict w, const double *restrict s, const double *restrict limit, size_t count)
+GGM_CLONES static double sort_entries(unsigned char *restrict open, float *restrict residual, double *restrict held, const float *restrict scaled,
+                                      const double *restrict t, const double *restrict w, const double *restrict s, const double *restrict limit, size_t count)
 {
     double sum = 0;
     for (size_t c = 0; c < count; c++) {
@@ -244,8 +244,8 @@ static void curvature_slice(void *context, int task, int thread)
 }
 
 /* Preconditioned by the Hessian's diagonal, 1 + T~^2 */
-GGM_CLONES static double move_row(float *restrict direction, float *restrict residual, const float *restrict search, const float *restrict curved, const float *restrict t,
-                                  float alpha, size_t count)
+GGM_CLONES static double move_row(float *restrict direction, float *restrict residual, const float *restrict search, const float *restrict curved,
+                                  const float *restrict t, float alpha, size_t count)
 {
     double sum = 0;
     for (size_t j = 0; j < count; j++) {

@@ -86,7 +86,8 @@ static void test_random_problems(void **state)
         settings.max_iterations = 20000;
         ggm_result bcd = solve(&problem, &settings);
         if (newton.info.outcome != GGM_CONVERGED)
-            print_message("problem %d: p %d lambda %g gap %g after %d iterations\n", number, p, problem.lambda, newton.info.relative_duality_gap, newton.info.iterations);
+            print_message("problem %d: p %d lambda %g gap %g after %d iterations\n", number, p, problem.lambda,
+                          newton.info.relative_duality_gap, newton.info.iterations);
         assert_int_equal(newton.info.outcome, GGM_CONVERGED);
         assert_int_equal(bcd.info.outcome, GGM_CONVERGED);
         verdict v = assert_answer(&problem, &newton, settings.tolerance);
