@@ -7,8 +7,10 @@
 static gsize count_of(char *const *files) { return files ? g_strv_length((char **)(gsize)files) : 0; }
 
 /* What goes together, before anything is read. */
-static gboolean check_input(const GlintArgs *args, char *const *covariances, char *const *activations, int n_folders, GError **error)
+static gboolean check_input(const GlintArgs *args, char *const *covariances, char *const *activations, int n_folders, const char *folder, GError **error)
 {
+    if (folder && g_file_test(folder, G_FILE_TEST_IS_REGULAR))
+        return glint_fail(error, GLINT_ERROR_USAGE, "'%s' is a file; say what it holds, with --activations %s (samples x neurons) or --cov %s", folder, folder, folder);
     const gsize n_files = count_of(covariances) + count_of(activations);
     if ((covariances != NULL) + (activations != NULL) + (n_folders == 1) != 1 || n_folders > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one of --cov FILE, --activations FILE, or a folder of glint collect; see %s --help", g_get_prgname());
@@ -39,7 +41,7 @@ static int run(int argc, char **argv, GError **error)
                           "Estimates the sparse precision matrix with the graphical lasso and certifies it: of one matrix (--cov, --activations)\n"
                           "into --out, or of every class and site that glint collect left in RESULTS.",
                           "glint solve --activations x.npy --lambda-select ebic --stability 100 --debias --out solved", &argc, &argv, error) ||
-        !check_input(&args, covariances, activations, argc - 1, error) || !glint_solve_args_check(&args, activations != NULL, error))
+        !check_input(&args, covariances, activations, argc - 1, argc > 1 ? argv[1] : NULL, error) || !glint_solve_args_check(&args, activations != NULL, error))
         return 0;
     if (argc == 1)
         return args.solve.joint ? glint_job_solve_matrices(&args, covariances, activations, error)

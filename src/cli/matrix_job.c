@@ -18,25 +18,31 @@ static GlintSample *open_sample(const GlintArgs *args, const GlintSolvePlan *pla
     return g_steal_pointer(&sample);
 }
 
-static void say_outcome(const GlintArgs *args, const char *folder, gsize p)
+/* Whether the time limit is what ended it. */
+static gboolean say_outcome(const GlintArgs *args, const char *folder, gsize p)
 {
     g_autoptr(json_t) certificate = glint_certificate_read(folder);
+    const char *outcome = certificate ? json_string_value(json_object_get(certificate, "outcome")) : NULL;
     if (certificate && args->common.json) {
         json_dumpf(certificate, stdout, JSON_INDENT(2));
         putchar('\n');
     } else if (certificate)
         printf("%s: %zu neurons, %" JSON_INTEGER_FORMAT " edges at lambda %.6g, relative gap %.2g, %s\n", folder, p,
                json_integer_value(json_object_get(certificate, "edges")), json_number_value(json_object_get(certificate, "lambda")),
-               json_number_value(json_object_get(certificate, "relative_duality_gap")), json_string_value(json_object_get(certificate, "outcome")));
+               json_number_value(json_object_get(certificate, "relative_duality_gap")), outcome);
+    return g_strcmp0(outcome, ggm_outcome_text(GGM_TIME_LIMIT)) == 0;
 }
 
-static int exit_code_of(gboolean converged)
+static int exit_code_of(const GlintArgs *args, gboolean converged, gboolean limited)
 {
     if (glint_interrupted()) {
         glint_warn("interrupted: the answer is written with what was found out about it by then");
         return GLINT_EXIT_INTERRUPTED;
     }
-    if (!converged)
+    if (!converged && limited)
+        glint_warn("the time limit came first: the results are what there was by then, with their true gap%s (a longer --time-limit goes further)",
+                   args->solve.alpha ? "" : ", at the best lambda of those tried so far");
+    else if (!converged)
         glint_warn("the solver stopped before its tolerance; the results are written with their true gap (more --max-iterations, or a looser --tol)");
     return converged ? GLINT_EXIT_OK : GLINT_EXIT_NOT_CONVERGED;
 }
@@ -53,8 +59,8 @@ int glint_job_solve_matrix(const GlintArgs *args, const char *covariance, const 
     if (!folder || !glint_job_solve(sample, args, glint_folder_path(folder), unfinished, &converged, error) ||
         !glint_folder_commit(g_steal_pointer(&folder), error))
         return 0;
-    say_outcome(args, args->common.out, sample->p);
-    return exit_code_of(converged);
+    const gboolean limited = say_outcome(args, args->common.out, sample->p);
+    return exit_code_of(args, converged, limited);
 }
 
 /* "pos" of "data/pos.npy" */
@@ -94,14 +100,14 @@ int glint_job_solve_matrices(const GlintArgs *args, char *const *covariances, ch
         if (!glint_mkdir(g_ptr_array_index(folders, k), error))
             return 0;
     }
-    gboolean converged = FALSE;
+    gboolean converged = FALSE, limited = FALSE;
     if (!folder || !glint_job_solve_joint((GlintSample *const *)samples->pdata, samples->len, args, (char *const *)folders->pdata, &converged, error) ||
         !glint_folder_commit(g_steal_pointer(&folder), error))
         return 0;
     for (guint k = 0; k < samples->len; k++) {
         const GlintSample *sample = g_ptr_array_index(samples, k);
         g_autofree char *name = glint_class_folder(sample->class_name), *path = g_build_filename(args->common.out, name, NULL);
-        say_outcome(args, path, sample->p);
+        limited = say_outcome(args, path, sample->p) || limited;
     }
-    return exit_code_of(converged);
+    return exit_code_of(args, converged, limited);
 }

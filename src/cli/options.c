@@ -102,8 +102,8 @@ static void add_row_options(GOptionGroup *group, GlintSolveArgs *a, gboolean sho
     GOptionEntry entries[] = {
         ENTRY("transform", 0, G_OPTION_ARG_FILENAME, &a->transform, "of the samples: none, winsor, npn, npn-truncated, spearman, skeptic, kendall (default: none)", "KIND"),
         ENTRY("winsor", 0, G_OPTION_ARG_FILENAME, &a->winsor, "share of each tail that --transform winsor cuts (default: 0.01)", "SHARE"),
-        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups, "text of each row of --activations, .npy or one a line; resampling draws whole texts (default: every row is one)", "FILE"),
-        ENTRY("stability", 0, G_OPTION_ARG_INT, &a->stability, "half-samples for each edge's selection probability (default: 0 = none)", "B"),
+        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups, "text of each row of --activations, .npy or one a line; resampling draws whole texts; not with cv, stars, ric (default: every row is one)", "FILE"),
+        ENTRY("stability", 0, G_OPTION_ARG_INT, &a->stability, "half-samples for each edge's selection probability, an even number (default: 0 = none)", "B"),
         ENTRY("null", 0, G_OPTION_ARG_INT, &a->null, "solves of shuffled samples, where every edge is false (default: 0 = none)", "B"),
         ENTRY("bootstrap", 0, G_OPTION_ARG_INT, &a->bootstrap, "resamples for each edge's interval (default: 0 = none)", "B"),
         ENTRY("folds", 0, G_OPTION_ARG_INT, &a->folds, "parts of the cross-validation (default: 5)", "K"),
@@ -121,7 +121,7 @@ static void add_solver_options(GOptionGroup *group, GlintSolveArgs *a)
     const GOptionEntry entries[] = {
         ENTRY("solver", 0, G_OPTION_ARG_FILENAME, &a->solver, "auto, bcd, newton or sglasso (default: auto)", "NAME"),
         ENTRY("start", 0, G_OPTION_ARG_FILENAME, &a->start, "precision.npz, or a folder that has one, to start from (default: none)", "PATH"),
-        ENTRY("time-limit", 0, G_OPTION_ARG_FILENAME, &a->time_limit, "seconds for the solves of one result; what is there then is written (default: 0 = none)", "S"),
+        ENTRY("time-limit", 0, G_OPTION_ARG_FILENAME, &a->time_limit, "seconds for the solves of one result; what is there then is written (default: none)", "S"),
         END_OF_ENTRIES};
     g_option_group_add_entries(group, entries);
 }

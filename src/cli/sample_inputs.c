@@ -163,6 +163,8 @@ gboolean glint_sample_prepare(GlintSample *self, const GlintSolveArgs *args, con
     if ((args->groups && !add_groups(self, args->groups, error)) || (args->penalty && !add_penalty(self, args->penalty, error)) ||
         (args->start && !add_start(self, args->start, folder, error)))
         return FALSE;
+    if (plan->n > self->n && self->n > 0)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--n is %zu, but there are only %zu rows; it counts independent texts, of which there is at most one a row", plan->n, self->n);
     if (plan->n)
         self->n_texts = plan->n;
     return form_covariance(self, plan, threads, error);

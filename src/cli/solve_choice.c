@@ -42,7 +42,9 @@ static json_t *path_head(const GlintSolve *self)
 {
     const GlintSample *sample = self->sample;
     const GlintSolvePlan *plan = &self->plan;
-    g_autofree char *key = glint_solve_key(sample, self->args), *rule = glint_rule_text(plan);
+    GlintArgs unlimited = *self->args; /* what there was time for is as good under another --time-limit, which goes on from there */
+    unlimited.solve.time_limit = NULL;
+    g_autofree char *key = glint_solve_key(sample, &unlimited), *rule = glint_rule_text(plan);
     json_t *head = json_pack("{s:s, s:s, s:s, s:I}", "key", key, "rule", glint_rule_name(plan->rule), "rule_text", rule, "p", (json_int_t)sample->p);
     if (sample->site)
         json_object_set_new(head, "site", json_string(sample->site));
@@ -274,7 +276,7 @@ static gboolean follow_extensions(GlintSolve *self, GError **error)
 static void warn_end(const GlintSolve *self, const ggm_selection *selection)
 {
     g_autofree char *subject = glint_solve_subject(self), *rule = glint_rule_text(&self->plan);
-    if (selection->at_end)
+    if (selection->at_end && selection->lambda > 0 && selection->outcome != GGM_TIME_LIMIT) /* there is more beyond, and there was time for it */
         glint_warn("%s: %s chose lambda %.4g, which is at an end of those tried; the best may lie beyond (give another --path)", subject, rule, selection->lambda);
 }
 
@@ -413,11 +415,23 @@ gboolean glint_solve_finish_path(GlintSolve *self, GError **error)
            glint_remove_tree(self->unfinished, error);
 }
 
-/* What the rule needs of the sample, before anything is begun. */
+/* What can be drawn apart: texts where the rows have them, else rows. */
+static gsize count_units(const GlintSample *sample)
+{
+    gsize count = sample->group ? 0 : sample->n;
+    for (gsize k = 0; sample->group && k < sample->n; k++) /* numbered in the order they come */
+        count = MAX(count, sample->group[k] + 1);
+    return count;
+}
+
+/* What the rule and the resampling need of the sample, before anything is begun. */
 static gboolean check_sample(const GlintSolve *self, GError **error)
 {
     const GlintLambdaRule rule = self->plan.rule;
-    const gsize n = self->sample->n;
+    const gsize n = self->sample->n, units = count_units(self->sample);
+    const char *what = self->sample->group ? "texts" : "samples";
+    if (self->plan.stability > 0 && units < 4)
+        return glint_fail(error, GLINT_ERROR_DATA, "--stability halves the %s and needs at least 4; there are %zu", what, units);
     if (rule == GLINT_RULE_EBIC && self->sample->n_texts == 0)
         return glint_fail(error, GLINT_ERROR_USAGE, "--lambda-select ebic needs to know how many independent texts are behind the covariance; say so with --n N");
     if (rule == GLINT_RULE_CV && self->plan.folds > n / 2)

@@ -80,6 +80,9 @@ static gboolean read_rule(GlintSolvePlan *self, const GlintSolveArgs *args, GErr
         if (belongs[k].given && belongs[k].rule != self->rule)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s belongs to --lambda-select %s; lambda is chosen by '%s' here", belongs[k].option,
                               rule_names[belongs[k].rule], rule_names[self->rule]);
+    if (args->groups && (self->rule == GLINT_RULE_CV || self->rule == GLINT_RULE_STARS || self->rule == GLINT_RULE_RIC))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--lambda-select %s draws rows one by one and would take those of one text for independent; with --groups, "
+                          "choose by ebic, degree or density", rule_names[self->rule]);
     if (args->gamma && !args->path && !glint_rule_has_path(self->rule))
         return glint_fail(error, GLINT_ERROR_USAGE, "--gamma belongs to the EBIC; add --lambda-select ebic, or --path to see it on a path");
     return TRUE;
@@ -193,6 +196,10 @@ static gboolean read_resampling(GlintSolvePlan *self, const GlintSolveArgs *args
     self->fdr = 0.05;
     if (MAX(MAX(self->stability, self->null), self->bootstrap) > MOST_RESAMPLES)
         return glint_fail(error, GLINT_ERROR_USAGE, "--stability, --null and --bootstrap take at most %d resamples", MOST_RESAMPLES);
+    if (self->stability % 2 != 0)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--stability is %d; half-samples come in complementary pairs, so give an even number", self->stability);
+    if (self->bootstrap == 1)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--bootstrap must be at least 2: an interval needs more than one resample");
     if (args->fdr && !args->debias)
         return glint_fail(error, GLINT_ERROR_USAGE, "--fdr belongs to --debias");
     return !args->fdr || glint_args_real("--fdr", args->fdr, 0, 1, &self->fdr, error);

@@ -110,12 +110,14 @@ static void take_frequency(gsize edge, gsize i, gsize j, double rho, void *user_
 
 static gboolean take_stability(GlintSolve *self, const ggm_stability_result *result, GError **error)
 {
-    json_t *root = json_pack("{s:f, s:I, s:f, s:f}", "threshold", result->threshold, "stable_pairs", (json_int_t)result->stable, "average_edges", result->average_edges,
-                             "expected_false_at_most", result->false_bound);
+    const gboolean known = result->info.completed > 0;
+    json_t *root = json_pack("{s:f, s:I, s:o, s:o}", "threshold", result->threshold, "stable_pairs", (json_int_t)result->stable, "average_edges",
+                             glint_number_or_null(known ? result->average_edges : NAN), "expected_false_at_most", glint_number_or_null(known ? result->false_bound : NAN));
     json_object_set_new(self->sections, "stability", root);
     describe_resampling(self, "stability", &result->info, root);
     FrequencyTo to = {&result->frequency, add_column(self, "stability")};
-    each_edge(self, take_frequency, &to);
+    if (result->info.completed > 0)
+        each_edge(self, take_frequency, &to);
     g_autofree char *path = g_build_filename(self->folder, "stability.npz", NULL);
     return glint_sparse_write(path, &result->frequency, error);
 }
@@ -152,11 +154,14 @@ static void take_null(GlintSolve *self, const ggm_null_result *result)
         json_array_append_new(edges, json_integer((json_int_t)result->null_edges[k]));
         json_array_append_new(largest, json_real(result->null_largest[k]));
     }
-    json_t *root = json_pack("{s:f, s:f, s:o, s:o}", "mean_edges", result->mean_null_edges, "false_share", result->false_share, "edges", edges, "largest_partial_correlation", largest);
+    const gboolean known = result->info.completed > 0;
+    json_t *root = json_pack("{s:o, s:o, s:o, s:o}", "mean_edges", glint_number_or_null(known ? result->mean_null_edges : NAN), "false_share",
+                             glint_number_or_null(known ? result->false_share : NAN), "edges", edges, "largest_partial_correlation", largest);
     json_object_set_new(self->sections, "null", root);
     describe_resampling(self, "null", &result->info, root);
     NullTo to = {result, add_column(self, "null_p"), add_column(self, "null_family_p")};
-    each_edge(self, take_null_p, &to);
+    if (result->info.completed > 0)
+        each_edge(self, take_null_p, &to);
 }
 
 static gboolean find_null(GlintSolve *self, GError **error)

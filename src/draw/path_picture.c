@@ -123,10 +123,12 @@ static void draw_grid(const Frame *frame)
     }
 }
 
-/* "EBIC (thousands)" */
+/* "EBIC (thousands)", "edges (logarithmic)" */
 static char *axis_title(const Frame *frame, const char *title)
 {
     static const char *const powers[] = {NULL, "thousands", "millions", "10⁹", "10¹²"};
+    if (frame->y.kind == GLINT_AXIS_LOG_COUNT)
+        return g_strdup_printf("%s (logarithmic)", title);
     const int power = glint_axis_power(&frame->y);
     return power > 0 && power < (int)G_N_ELEMENTS(powers) ? g_strdup_printf("%s (%s)", title, powers[power]) : g_strdup(title);
 }
@@ -326,11 +328,14 @@ static char *head_line(const GlintPathCurves *curves, const GlintCaption *captio
 static char *remark_of(const GlintPathCurves *curves, const Panel *panels, gsize n_panels, gsize n_drawn)
 {
     g_autoptr(GString) text = g_string_new(NULL);
-    gboolean errors = FALSE, ring = FALSE;
+    gboolean errors = FALSE;
+    gsize rings = 0;
+    const char *ringed = "";
     gsize n_open = 0;
     for (gsize k = 0; k < n_panels; k++) {
         errors = errors || panels[k].se;
-        ring = ring || panels[k].marks_least;
+        rings += panels[k].marks_least;
+        ringed = panels[k].marks_least ? panels[k].title : ringed;
     }
     for (gsize k = 0; curves->converged && k < curves->n; k++)
         n_open += !curves->converged[k];
@@ -338,8 +343,8 @@ static char *remark_of(const GlintPathCurves *curves, const Panel *panels, gsize
         g_autofree char *lambda = glint_format_short(curves->lambda[curves->selected], 4), *edges = glint_format_count((gsize)fmax(0, curves->edges[curves->selected]));
         g_string_append_printf(text, "Dashed: the chosen λ = %s%s%s (%s edges). ", lambda, curves->rule ? ", by " : "", curves->rule ? curves->rule : "", edges);
     }
-    if (ring)
-        g_string_append(text, "Ring: the smallest value. ");
+    if (rings)
+        g_string_append_printf(text, "Ring%s: the smallest %s. ", rings > 1 ? "s" : "", rings > 1 ? "values" : ringed);
     if (errors)
         g_string_append(text, "Bars: one standard error over the folds. ");
     if (n_open) {

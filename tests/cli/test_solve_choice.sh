@@ -158,10 +158,26 @@ code=0; $GLINT solve --activations large.npy --alpha 0.05 --tol 1e-12 --time-lim
 [ $code -eq 3 ] || [ $code -eq 0 ] || { cat err.txt; fail "--time-limit gave exit code $code"; }
 [ $code -eq 0 ] || [ "$(json limited/certificate.json 'd["outcome"]')" != converged ] || fail "a solve cut short claims to have converged"
 
+code=0; $GLINT solve --activations large.npy --alpha 0.3 --stability 100000 --null 100000 --time-limit 0.001 --out none >out.txt 2>err.txt || code=$?
+[ $code -eq 0 ] || [ $code -eq 3 ] || fail "no time for resamples: exit code $code"
+$PYTHON - <<'PY' || fail "a probability from no resample at all"
+import json, numpy as np
+u, d = np.load("none/uncertainty.npz"), json.load(open("none/certificate.json"))
+for section, column in (("stability", "stability"), ("null", "null_p"), ("null", "null_family_p")):
+    assert d[section]["completed"] > 0 or np.isnan(u[column]).all(), column
+assert d["stability"]["completed"] > 0 or d["stability"]["expected_false_at_most"] is None
+PY
+
 for rule in cv stars; do # the best that is known by then, or, when nothing is, an error that says so
     code=0; $GLINT solve --activations large.npy --lambda-select $rule --tol 1e-10 --time-limit 0.2 --out limited >out.txt 2>err.txt || code=$?
     [ $code -eq 3 ] || [ $code -eq 0 ] || { [ $code -eq 1 ] && grep -q 'longer --time-limit' err.txt; } || { cat err.txt; fail "--lambda-select $rule --time-limit gave exit code $code"; }
     [ $code -ne 3 ] || [ "$(json limited/path.json 'd["outcome"]')" = 'time limit' ] || fail "path.json does not tell of the time limit"
+    if [ $code -eq 3 ]; then says err.txt 'time limit came first'; fi
+    if [ $code -eq 1 ] && [ "$(json limited/.partial/path.json 'any("file" in q for q in d["points"])')" = True ]; then # another limit goes on from what there is
+        $GLINT solve --activations large.npy --lambda-select $rule --tol 1e-10 --time-limit 0.3 --out limited >out.txt 2>err.txt || true
+        says err.txt 'going on from [0-9]+ lambdas'
+    fi
+    rm -rf limited
 done
 
 # SIGINT during a choice: 130, the path so far is kept beside the result, and the same command goes on from there

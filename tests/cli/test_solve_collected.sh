@@ -43,7 +43,7 @@ PY
     expect 1 $SOLVE --alpha 0.2 --penalty small.npy; one_error; says err.txt 'one row a column'
 fi
 # rows are not kept
-for option in '--lambda-select cv' '--lambda-select stars' '--lambda-select ric' '--stability 5' '--null 5' '--bootstrap 5' '--transform npn' '--shrinkage auto' '--groups x.csv'; do
+for option in '--lambda-select cv' '--lambda-select stars' '--lambda-select ric' '--stability 6' '--null 5' '--bootstrap 5' '--transform npn' '--shrinkage auto' '--groups x.csv'; do
     expect 2 $SOLVE $option; one_error; says err.txt 'give the samples x neurons matrix with --activations'
     expect 2 $GLINT run --model $DEMO_MODEL --dataset $DEMO_DATA --out run $FEW $option; one_error; says err.txt '--activations'
 done

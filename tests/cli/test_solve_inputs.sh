@@ -61,6 +61,9 @@ for variant in x_f4 x_big4; do good v --activations $variant.npy --alpha 0.2; sa
 good v --activations x_int.npy --alpha 0.2
 for variant in x_fortran x_big x_f4; do good v --activations $variant.npy --lambda-select stars --subsamples 5 --stability 4; done
 
+# a matrix where a results folder belongs
+expect 2 $GLINT solve x.npy --alpha 0.2; one_error; says err.txt '--activations x.npy'
+
 # lambda at its ends
 good zero --activations x.npy --alpha 0
 $PYTHON -c 'import numpy as np; a,s=np.load("zero/precision.npy"),np.load("zero/covariance.npy"); assert np.abs(a@s-np.eye(12)).max()<1e-6' || fail "lambda 0 is not the inverse"

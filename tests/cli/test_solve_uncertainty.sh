@@ -71,8 +71,16 @@ for groups in texts.npy texts.csv; do
 done
 expect 0 $GLINT solve --activations twice.npy --n 100 --lambda-select ebic --debias --out fewer; checked fewer
 [ "$(json fewer/certificate.json 'd["n"], d["independent"], d["debiased"]["n"]')" = '(520, 100, 100)' ] || fail "--n 100"
+refused() { local code=$1 pattern=$2; shift 2; expect $code $GLINT solve "$@" --out bad; one_error; says err.txt "$pattern"; [ ! -e bad ] || fail "$* left a folder"; }
+# what draws rows one by one does not pretend to know of texts; half-samples come in pairs and need something to halve
+for rule in cv stars ric; do refused 2 'rows one by one' --activations twice.npy --groups texts.npy --lambda-select $rule; done
+refused 2 'even number' --activations a.npy --alpha 0.2 --stability 5
+refused 2 'at least 2' --activations a.npy --alpha 0.2 --bootstrap 1
+refused 2 'only 260 rows' --activations a.npy --n 261 --lambda-select ebic
+$PYTHON -c 'import numpy as np; np.save("three.npy", np.load("a.npy")[:3])'
+refused 1 'at least 4; there are 3' --activations three.npy --alpha 0.5 --stability 10
 for bad in short.csv reals.npy one.csv nowhere.csv; do
-    expect 1 $GLINT solve --activations a.npy --groups $bad --alpha 0.2 --stability 5 --out bad; one_error; says err.txt $bad
+    expect 1 $GLINT solve --activations a.npy --groups $bad --alpha 0.2 --stability 6 --out bad; one_error; says err.txt $bad
 done
 [ ! -e bad ] || fail "a refused input left an output folder"
 
@@ -93,14 +101,13 @@ expect 0 $GLINT solve --activations a.npy --activations b.npy --joint group --la
 [ "$(json same/a/certificate.json 'd["edges"]')" = "$(json same/b/certificate.json 'd["edges"]')" ] || fail "a large --lambda2 leaves the graphs different"
 expect 0 $GLINT solve --activations a.npy --activations b.npy --transform npn --joint group --lambda2 0.05 --degree 3 --out degree; checked degree
 [ "$(json degree/a/certificate.json 'd["lambda_rule"]') $(cat degree/*/certificate.json | grep average_degree | tr -dc '0-9.\n' | awk '{s+=$1} END {print (s/2 > 2.6 && s/2 < 3.4)}')" = 'average degree 3 1' ] || fail "--joint --degree 3"
-refused() { local code=$1 pattern=$2; shift 2; expect $code $GLINT solve "$@" --out bad; one_error; says err.txt "$pattern"; [ ! -e bad ] || fail "$* left a folder"; }
 refused 2 'needs --lambda2' --cov a_s.npy --cov b_s.npy --joint group --alpha 0.1
 refused 2 'belongs to --joint' --cov a_s.npy --lambda2 0.1
 refused 2 'group, fused' --cov a_s.npy --cov b_s.npy --joint both --lambda2 0.1
 refused 2 'solve them one by one' --cov a_s.npy --cov b_s.npy --alpha 0.1
 refused 2 'at least two classes' --cov a_s.npy --joint group --lambda2 0.1 --alpha 0.1
 refused 2 'one of --cov' --cov a_s.npy --activations b.npy --joint group --lambda2 0.1
-refused 2 'cannot be had with --joint' --activations a.npy --activations b.npy --joint group --lambda2 0.1 --stability 5
+refused 2 'cannot be had with --joint' --activations a.npy --activations b.npy --joint group --lambda2 0.1 --stability 6
 refused 2 'by --alpha, --degree or --density' --activations a.npy --activations b.npy --joint group --lambda2 0.1 --lambda-select ebic
 refused 2 'different names' --cov a_s.npy --cov ./a_s.npy --joint group --lambda2 0.1 --alpha 0.1
 refused 1 'other neurons' --activations a.npy --activations dead.npy --joint group --lambda2 0.1 --alpha 0.1
