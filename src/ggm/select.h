@@ -113,7 +113,7 @@ typedef struct {
     double lambda;
     ggm_status status;       /* GGM_OK, or the first error that a solve at this lambda met */
     double score;            /* EBIC; mean held-out loss; instability made monotone, max over this and larger lambdas of
-                                D = 4 sum_{i<j} theta_ij (1 - theta_ij) / (p choose 2), theta_ij the share of subsamples with the edge;
+                                D = 2 sum_{i<j} theta_ij (1 - theta_ij) / (p choose 2), as the paper and pulsar have it (huge: twice that), theta_ij the share of subsamples with the edge;
                                 largest |S_ij| of a rotation (= lambda); density. NaN if there is none. */
     double spread;           /* CV: standard error of the mean; STARS: D itself; else 0 */
     double edges;            /* mean over the solves */

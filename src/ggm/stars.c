@@ -67,7 +67,7 @@ static double instability(const ggm_ladder *r, size_t rung, const bool *complete
             counts[touched[k]] = 0;
         }
     }
-    return p > 1 ? 4 * sum / (0.5 * (double)p * (double)(p - 1)) : 0;
+    return p > 1 ? 2 * sum / (0.5 * (double)p * (double)(p - 1)) : 0;
 }
 
 /* D and its maximum so far, into score and spread of the first *reach points; *reach is lowered to what subsamples are there for */
