@@ -29,6 +29,11 @@
 #define FLOOR 1e-13
 #define FLOOR_SINGLE 3e-8
 #define SLACK 0.1
+#define PASSES 60
+#define ROUNDS 4
+#define CAREFUL_SLACK 1e-6 /* of columns solved one by one, exactly */
+#define CAREFUL_PASSES 1000
+#define CAREFUL_ROUNDS 100
 #define GAP_PER_ENERGY 0.12 /* measured on gene expression, neurons and synthetic graphs */
 #define PATIENCE 20         /* sweeps before single precision may be said to stall */
 #define MOST_UNCHECKED 30  /* sweeps without looking at the gap */
@@ -127,7 +132,7 @@ static bool prepare(ggm_descent *d)
     bool good = d->scratch && d->member && d->batch_of && d->neighbour_of && d->theta && d->weight && d->energy;
     for (int thread = 0; good && thread < d->threads; thread++)
         good = ggm_scratch_init(&d->scratch[thread], d->block->m);
-    d->rules = (ggm_column_rules){.inner = INNER, .slack = SLACK, .batch = d->batch_of, .member = d->member};
+    d->rules = (ggm_column_rules){.inner = INNER, .slack = SLACK, .passes = PASSES, .rounds = ROUNDS, .batch = d->batch_of, .member = d->member};
     return good;
 }
 
@@ -153,14 +158,26 @@ static ggm_status descend(ggm_descent *d)
     return d->status == GGM_OK ? ggm_conclude(d->block, d->block->hopeful && d->block->outcome == GGM_CONVERGED) : d->status;
 }
 
+/* From the safe start W is within its bounds, and stays so, and positive definite, while columns are solved exactly and one by one. That is slow,
+ * and for where it went wrong without: rounding of single precision, a start that was no good, or entries left far out of their bounds. */
+static void be_careful(ggm_descent *d)
+{
+    d->width = 1;
+    d->rules.inner = 0;
+    d->rules.slack = CAREFUL_SLACK;
+    d->rules.passes = CAREFUL_PASSES;
+    d->rules.rounds = CAREFUL_ROUNDS;
+}
+
 ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, ggm_control *control)
 {
     ggm_descent d = {.block = block, .control = control, .target = target, .calling = calling, .threads = threads};
     ggm_status status = prepare(&d) ? descend(&d) : GGM_ERROR_MEMORY;
     if (status == GGM_ERROR_INDEFINITE && block->hopeful)
         status = ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
-    if (status == GGM_ERROR_INDEFINITE && block->w32) { /* rounding may have done that: once more without */
+    if (status == GGM_ERROR_INDEFINITE && block->sweeps < control->settings->max_iterations) {
         d.target = ggm_block_target(block, d.target, control);
+        be_careful(&d);
         status = ggm_block_widen(block) && ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
     }
     release(&d);

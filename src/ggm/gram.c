@@ -8,8 +8,9 @@
  * A column costs |A|^2 (1 + passes) + m |A| (rounds) multiplications.
  *
  * Passes stop early (rules->inner): an inexact column is harmless because the next sweep comes anyway, as long as W stays
- * positive definite, i.e. W_jj - W_j'b > 0, which holds for the exact minimiser. It is checked, and the column solved exactly when
- * it fails.
+ * positive definite, i.e. W_jj - W_j'b > 0, which holds for the exact minimiser if the rest of W is within its bounds. It is checked, and the
+ * column solved exactly when it fails. Where that fails too, inexact columns have left entries far out of their bounds (copies of a
+ * variable in one batch, say), and bcd.c begins again with careful rules.
  *
  * Where coordinate descent is slow (strongly correlated active sets, small penalties) the signs settle long before the values: after a few
  * passes the linear system of the nonzero coordinates is solved by Cholesky, the step cut where a coordinate would change
@@ -25,8 +26,7 @@
 #include <math.h>
 #include <string.h>
 
-#define ROUNDS 4
-#define PASSES 60
+#define ATTEMPTS 4
 #define FACE_EVERY 8 /* passes between two solutions of the linear system */
 #ifdef GGM_SINGLE
 #define EXACT_PASSES 500 /* rounding ends the descent there; bcd.c begins again in double precision when a column fails */
@@ -335,9 +335,9 @@ ggm_status REAL(ggm_column_solve)(ggm_block *block, int j, const ggm_column_rule
     const double diagonal = ggm_diagonal(block, j), unit = sqrt(diagonal), tiny = 1e-12 * diagonal;
     real *row = scratch->row;
     int added = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rules->rounds; round++) {
         double worst;
-        if (!descend(block, j, rules->inner, rules->floor * unit, PASSES, scratch))
+        if (!descend(block, j, rules->inner, rules->floor * unit, rules->passes, scratch))
             return GGM_ERROR_MEMORY;
         int before = column->count;
         if (!add_violators(block, j, rules, scratch, &worst))
@@ -347,7 +347,7 @@ ggm_status REAL(ggm_column_solve)(ggm_block *block, int j, const ggm_column_rule
             break;
     }
     double left = schur(block, j, row);
-    for (int attempt = 0; !(left > tiny) && attempt < ROUNDS; attempt++) {
+    for (int attempt = 0; !(left > tiny) && attempt < ATTEMPTS; attempt++) {
         double worst;
         if (!descend(block, j, 0, EXACT_FLOOR * unit, EXACT_PASSES, scratch) || !add_violators(block, j, rules, scratch, &worst))
             return GGM_ERROR_MEMORY;

@@ -466,6 +466,7 @@ typedef struct {
     double inner;          /* stop passes when the largest step fell to this share of the first pass's */
     double floor;          /* or to this, in units of sqrt(W_aa) beta */
     double slack;          /* a constraint violated by more than slack * L_ij, in the residual, is worth another round */
+    int passes, rounds;    /* at most; a round ends with new members of the active set */
     const int *batch;      /* (m) batch number of each column */
     int current;           /* the batch being solved: its columns are not taken into the active set during this step */
     const int *member;     /* (member_count) its columns */

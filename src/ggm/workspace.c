@@ -376,6 +376,8 @@ static ggm_status solve_to_tolerance(ggm_workspace *workspace, double tolerance,
         if (status != GGM_OK)
             break;
         sum_up(workspace, info);
+        if (info->outcome == GGM_ITERATION_LIMIT && info->relative_duality_gap <= tolerance) /* a cautious target was missed, nothing else */
+            info->outcome = GGM_CONVERGED;
         if (info->relative_duality_gap <= tolerance || info->outcome != GGM_CONVERGED)
             break;
         for (int b = 0; b < now->count; b++) {

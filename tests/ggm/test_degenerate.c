@@ -215,6 +215,71 @@ static void test_duplicates(void **state)
 }
 
 /* An S with a negative eigenvalue: solved where the penalty mends it, refused where it cannot */
+/* S of p - 3 variables, to which three are added that are one of them or its negative in other units */
+static double *with_copies(rng *r, int p, int n)
+{
+    const int own = p - 3;
+    double *truth = sparse_truth(r, own, 4), *small = sample_covariance(r, truth, own, n), *s = malloc((size_t)p * (size_t)p * sizeof *s);
+    int of[64];
+    double factor[64];
+    for (int i = 0; i < p; i++) {
+        of[i] = i < own ? i : rng_below(r, own);
+        factor[i] = i < own ? 1 : rng_uniform(r) < 0.5 ? -1 : 0.3;
+    }
+    for (int i = 0; i < p; i++)
+        for (int j = 0; j < p; j++)
+            s[i * p + j] = factor[i] * factor[j] * small[of[i] * own + of[j]];
+    free(truth);
+    free(small);
+    return s;
+}
+
+/* Copies, few samples and a small penalty: columns solved side by side, or inexactly, may leave W so far out of its bounds that the next has no
+ * answer, which is no reason to call S indefinite. Every path does the same from a warm start. */
+static void test_copies(void **state)
+{
+    (void)state;
+    rng r = rng_seeded(77);
+    for (int number = 0; number < 150; number++) {
+        const int p = 6 + rng_below(&r, 30);
+        double *s = with_copies(&r, p, 2 + rng_below(&r, p));
+        ggm_problem problem = {.p = (size_t)p, .s = s, .lambda = pow(10, -1.5 - 2 * rng_uniform(&r)), .scale = true, .penalize_diagonal = number % 2};
+        ggm_result result;
+        ggm_workspace *workspace;
+        assert_int_equal(ggm_solve(&problem, NULL, &result), GGM_OK);
+        assert_int_equal(result.info.outcome, GGM_CONVERGED);
+        assert_answer(&problem, &result, 1e-7);
+        ggm_result_release(&result);
+        assert_int_equal(ggm_workspace_new(&problem, NULL, &workspace), GGM_OK);
+        for (double lambda = 0.3; lambda > problem.lambda; lambda *= 0.3) {
+            assert_int_equal(ggm_workspace_solve(workspace, lambda, &result), GGM_OK);
+            assert_int_equal(result.info.outcome, GGM_CONVERGED);
+            ggm_result_release(&result);
+        }
+        ggm_workspace_free(workspace);
+        free(s);
+    }
+}
+
+/* Few iterations may still reach the tolerance: then the answer has converged */
+static void test_outcome_is_the_gap(void **state)
+{
+    (void)state;
+    rng r = rng_seeded(78);
+    ggm_settings settings;
+    ggm_default_settings(&settings);
+    for (int number = 0; number < 600; number++) {
+        instance x = random_instance(&r, number);
+        settings.max_iterations = 1 + number % 4;
+        settings.tolerance = number % 3 ? 1e-4 : 1e-2;
+        ggm_result result;
+        assert_int_equal(ggm_solve(&x.problem, &settings, &result), GGM_OK);
+        assert_int_equal(result.info.outcome == GGM_CONVERGED, result.info.relative_duality_gap <= settings.tolerance);
+        ggm_result_release(&result);
+        instance_release(&x);
+    }
+}
+
 static void test_indefinite(void **state)
 {
     (void)state;
@@ -300,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments),     cmocka_unit_test(test_bad_matrices), cmocka_unit_test(test_bad_weights),     cmocka_unit_test(test_rounding_asymmetry),
         cmocka_unit_test(test_one_variable),  cmocka_unit_test(test_two_variables), cmocka_unit_test(test_diagonal_answer), cmocka_unit_test(test_no_penalty),
+        cmocka_unit_test(test_copies),        cmocka_unit_test(test_outcome_is_the_gap),
         cmocka_unit_test(test_duplicates),    cmocka_unit_test(test_indefinite),    cmocka_unit_test(test_stopped_early),   cmocka_unit_test(test_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
