@@ -175,7 +175,7 @@ ggm_status ggm_bcd(ggm_block *block, double target, int threads, bool calling, g
     ggm_status status = prepare(&d) ? descend(&d) : GGM_ERROR_MEMORY;
     if (status == GGM_ERROR_INDEFINITE && block->hopeful)
         status = ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;
-    if (status == GGM_ERROR_INDEFINITE && block->sweeps < control->settings->max_iterations) {
+    if (status == GGM_ERROR_INDEFINITE) {
         d.target = ggm_block_target(block, d.target, control);
         be_careful(&d);
         status = ggm_block_widen(block) && ggm_block_cold(block, true) ? descend(&d) : GGM_ERROR_MEMORY;

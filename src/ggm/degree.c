@@ -86,6 +86,8 @@ static ggm_status follow(degree_search *search)
             break;
         double degree, middle = between(above, degree_above, below, degree_below, search->wanted);
         status = visit(search, middle, &degree);
+        if (status != GGM_OK)
+            break;
         if (degree < search->wanted) {
             above = middle;
             degree_above = degree;
@@ -105,11 +107,15 @@ static ggm_status finish(degree_search *search)
         return GGM_OK;
     ggm_result result;
     ggm_status status = ggm_workspace_step(search->workspace, search->lambda, settings->tolerance, &search->control, &result);
-    if (status == GGM_OK) {
+    if (status != GGM_OK)
+        return status;
+    if (result.info.outcome == GGM_CONVERGED || result.info.duality_gap < search->best.info.duality_gap) {
         ggm_result_release(&search->best);
         search->best = result;
+    } else {
+        ggm_result_release(&result); /* cut short, and not as good as what there was */
     }
-    return status;
+    return GGM_OK;
 }
 
 ggm_status ggm_solve_degree(const ggm_problem *problem, const ggm_settings *settings, double degree, ggm_result *result)
