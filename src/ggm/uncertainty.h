@@ -109,7 +109,7 @@ ggm_status ggm_shuffle_null(const ggm_problem *problem, const ggm_settings *sett
 void ggm_null_result_release(ggm_null_result *result);
 
 /* Estimated share of false ones among the real edges with |rho| >= `rho`: mean number of such edges in a null replicate / number of real ones,
- * at most 1; 0 where there is no real edge. It takes every pair for false, so it errs on the high side. */
+ * at most 1; 0 where there is no real edge, NaN if no replicate was completed. It takes every pair for false, so it errs on the high side. */
 double ggm_null_false_share(const ggm_null_result *result, double rho);
 /* Family-wise p-value of one edge: (1 + number of replicates whose largest |rho| >= |rho|) / (1 + replicates). At least 1 / (1 + replicates):
  * 20 replicates are just enough for 0.05. */
