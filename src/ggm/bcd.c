@@ -32,7 +32,7 @@
 #define PASSES 60
 #define ROUNDS 4
 #define CAREFUL_SLACK 1e-6 /* of columns solved one by one, exactly */
-#define CAREFUL_PASSES 1000
+#define CAREFUL_PASSES 20000
 #define CAREFUL_ROUNDS 100
 #define GAP_PER_ENERGY 0.12 /* measured on gene expression, neurons and synthetic graphs */
 #define PATIENCE 20         /* sweeps before single precision may be said to stall */
