@@ -51,12 +51,22 @@ bool ggm_block_gap(ggm_block *block, ggm_crew *crew)
     return ggm_block_precision(block) && ggm_precision_gap(block, crew);
 }
 
+/* What becomes 0 is no longer stored */
 static void shrink(ggm_sparse *t, double factor)
 {
-    for (size_t i = 0; i < t->p; i++)
-        for (size_t k = t->start[i]; k < t->start[i + 1]; k++)
-            if ((size_t)t->index[k] != i)
-                t->value[k] *= factor;
+    size_t at = 0;
+    for (size_t i = 0, from = 0; i < t->p; i++) {
+        const size_t to = t->start[i + 1];
+        for (size_t k = from; k < to; k++) {
+            const double value = (size_t)t->index[k] == i ? t->value[k] : t->value[k] * factor;
+            t->index[at] = t->index[k];
+            t->value[at] = value;
+            at += value != 0;
+        }
+        from = to;
+        t->start[i + 1] = at;
+    }
+    t->nnz = at;
 }
 
 /* The gap by the plain formula, for want of the bound */

@@ -275,6 +275,8 @@ static void test_outcome_is_the_gap(void **state)
         ggm_result result;
         assert_int_equal(ggm_solve(&x.problem, &settings, &result), GGM_OK);
         assert_int_equal(result.info.outcome == GGM_CONVERGED, result.info.relative_duality_gap <= settings.tolerance);
+        for (size_t k = 0; k < result.precision.nnz; k++)
+            assert_true(result.precision.value[k] != 0);
         ggm_result_release(&result);
         instance_release(&x);
     }
