@@ -14,7 +14,7 @@
 #define PASSES 4
 #define SMALLEST 48        /* variables below which it does not matter */
 #define DENSE_PENALISED 0.35 /* share of the entries of S beyond their penalty without which T is not dense */
-#define DENSE 0.22         /* density from which on Newton's iterations are faster: measured on neurons and gene expression, 120 to 2000 variables */
+#define DENSE 0.27         /* density from which on Newton is faster: measured on neurons and gene expression, 120 to 1400 variables */
 
 static double entry(const ggm_block *block, int i, int j)
 {

@@ -13,7 +13,9 @@
  *      (T D T)_ij = T_ij roughly, in single precision, two matrix products a step; then W <- clip(W + a D), a halved until logdet W grows.
  *      (Two-metric projection, Bertsekas 1982; gradient steps before conjugate gradients as in More & Toraldo 1991.)
  * At the optimum T is 0 on the open entries. The answer is T with them set to 0; its gap is first guessed from two objectives, and when the
- * guess is small enough taken by the bound of certificate.c, which decides.
+ * guess is small enough taken by the bound of bound.c, which decides. The gap belongs to the pair (T, W). T alone is rougher: by leaving out its
+ * open entries it is as far from W's inverse as the residual times W x W, and who has T alone (ggm_certify) proves less. Hence an iteration
+ * or two more than the tolerance asks, until the gap is AIM times the target; at this rate of convergence they are cheap.
  *
  * Everything of order m^3 is a product or factorization of dense matrices (dense.c), at full speed where bcd.c works on vectors. That pays when
  * more than about a quarter of T is not 0: see choose.c. All sums are by rows, then over rows in order: the same bits for any crew.
@@ -33,6 +35,7 @@
 #define RISE 0.2           /* share of the growth of logdet W promised by first order that a gradient step must keep, or h is halved */
 #define SLIGHT 1e-4        /* the same for a Newton step */
 #define SMALLEST 1e-4      /* step below which a direction is given up */
+#define AIM 1e-3           /* share of the target gap to go on to */
 #define PATIENCE 6         /* bounds on the gap without progress before that is the end */
 #define CHUNK 256          /* entries of a row handled at a time */
 
@@ -517,17 +520,18 @@ static void lead(void *context)
     bool moved = begin(n);
     for (int patience = PATIENCE; n->status == GGM_OK; block->sweeps++) {
         const double linear = take_gradient(n), guess = guess_gap(n, linear), target = current_target(n, guess);
+        const double aim = fmin(target, fmax(AIM * target, 30 * noise(n)));
         const bool stopped = ggm_control_poll(n->control, n->calling);
         const bool exhausted = !moved || patience == 0 || block->sweeps >= n->control->settings->max_iterations;
         bool done = stopped || exhausted;
         double gap = guess;
-        if (done || guess <= target + 10 * noise(n)) {
+        if (done || guess <= aim + 10 * noise(n)) {
             if (!take_gap(n))
                 return;
             gap = block->gap;
             patience = gap <= 0.5 * last ? PATIENCE : patience - 1;
             last = fmin(last, gap);
-            done = done || gap <= target;
+            done = done || gap <= aim;
             block->outcome = gap <= target ? GGM_CONVERGED : stopped ? (ggm_outcome)atomic_load(&n->control->stop) : GGM_ITERATION_LIMIT;
         }
         if (block->sweeps > 0)

@@ -296,7 +296,7 @@ static void test_auto(void **state)
     settings.solver = GGM_SOLVER_AUTO;
     ggm_result dense = solve(&problem, &settings);
     assert_string_equal(dense.info.solver, "newton");
-    assert_true((double)dense.info.nonzeros > 0.22 * 150 * 150);
+    assert_true((double)dense.info.nonzeros > 0.27 * 150 * 150);
     assert_answer(&problem, &dense, 1e-7);
     problem.lambda = 0.2;
     ggm_result sparse = solve(&problem, &settings);
