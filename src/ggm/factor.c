@@ -12,10 +12,12 @@
 #include <string.h>
 
 #define TILE 32
+#define SINGULAR 1e-15 /* a pivot this small, in units of its diagonal entry, may be rounding alone: nobody can say whether the matrix is definite */
 #define DENSE 4 /* the rest is called dense when the least degree exceeds 1/DENSE of it: LAPACK is about DENSE^2 times as fast on it */
 
 typedef struct {
     const ggm_sparse *a;
+    double *diagonal;        /* (m) of a */
     size_t m, words, sparse; /* variables; words of a bit row; variables eliminated before the dense rest */
     uint64_t *bits;          /* (m, words) elimination graph */
     int *degree;             /* (m) -1 once eliminated */
@@ -29,6 +31,7 @@ typedef struct {
 static void release(factor *f)
 {
     ggm_free(f->bits);
+    ggm_free(f->diagonal);
     ggm_free(f->degree);
     ggm_free(f->order);
     ggm_free(f->place);
@@ -63,11 +66,14 @@ static bool prepare(factor *f, const ggm_sparse *a)
     f->order = ggm_alloc(f->m, sizeof *f->order);
     f->place = ggm_alloc(f->m, sizeof *f->place);
     f->start = ggm_alloc_zero(f->m + 1, sizeof *f->start);
-    if (!f->bits || !f->degree || !f->order || !f->place || !f->start)
+    f->diagonal = ggm_alloc_zero(f->m, sizeof *f->diagonal);
+    if (!f->diagonal || !f->bits || !f->degree || !f->order || !f->place || !f->start)
         return false;
     for (size_t i = 0; i < f->m; i++) {
         for (size_t k = a->start[i]; k < a->start[i + 1]; k++)
-            if ((size_t)a->index[k] != i)
+            if ((size_t)a->index[k] == i)
+                f->diagonal[i] = a->value[k];
+            else
                 bit_row(f, i)[a->index[k] / 64] |= (uint64_t)1 << a->index[k] % 64;
         f->degree[i] = count_bits(bit_row(f, i), f->words);
     }
@@ -187,7 +193,7 @@ static bool eliminate_numbers(factor *f, numbers *n, double *logdet)
         gather_column(f, n, (int)v);
         double pivot = n->column[v];
         n->column[v] = 0;
-        if (!(pivot > 0))
+        if (!(pivot > SINGULAR * f->diagonal[f->order[v]]))
             return false;
         *logdet += log(pivot);
         const double inverse = 1 / sqrt(pivot);
@@ -216,6 +222,9 @@ static bool finish_dense(const factor *f, numbers *n, double *rest, double *logd
                     rest[i * q + j] = rest[j * q + i];
     if (q > 0 && !ggm_linalg_host.cholesky(rest, (int)q))
         return false;
+    for (size_t v = 0; v < q; v++)
+        if (!(rest[v * q + v] * rest[v * q + v] > SINGULAR * f->diagonal[f->order[f->sparse + v]]))
+            return false;
     *logdet += ggm_logdet(rest, (int)q);
     return true;
 }
