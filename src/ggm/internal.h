@@ -106,7 +106,7 @@ typedef struct {
 /* Components of {i != j: |S_ij| > L_ij} joined with the edges of `also` (may be NULL); all = everything is one component. */
 bool ggm_screen(const ggm_problem *problem, const double *scales, double lambda, const ggm_sparse *also, bool all, ggm_components *components);
 /* The same in steps, for other graphs: parent[i] = i for every node, its edges joined, then collected (parent is used up) */
-void ggm_join(int *parent, int i, int j);
+bool ggm_join(int *parent, int i, int j); /* true: they were apart */
 bool ggm_components_collect(int *parent, size_t p, ggm_components *components);
 void ggm_components_release(ggm_components *components);
 double ggm_lambda_max(const ggm_problem *problem, const double *scales);

@@ -20,13 +20,14 @@ static int find(int *parent, int i)
     return i;
 }
 
-void ggm_join(int *parent, int i, int j)
+bool ggm_join(int *parent, int i, int j)
 {
     int a = find(parent, i), b = find(parent, j);
     if (a < b)
         parent[b] = a;
     else
         parent[a] = b;
+    return a != b;
 }
 
 /* The first j >= from, j < n, whose entry s_j scale_j is larger than `limit` in size; n if there is none */
@@ -53,14 +54,15 @@ GGM_CLONES static size_t next_large(const double *restrict s, const double *rest
 static void join_covariance(const ggm_problem *problem, const double *scales, double lambda, int *parent)
 {
     const size_t p = problem->p;
-    for (size_t i = 1; i < p; i++) {
+    size_t apart = p; /* components there are: one is the end of the search */
+    for (size_t i = 1; apart > 1 && i < p; i++) {
         const double *row = problem->s + i * p, *weights = problem->weights ? problem->weights + i * p : NULL;
         const double margin = 1 - 1e-12; /* next_large multiplies in another order: look again */
         for (size_t j = 0; j < i; j++) {
             if (!weights)
                 j = next_large(row, scales, lambda / scales[i] * margin, j, i);
             if (j < i && fabs(ggm_entry(problem, scales, i, j)) > (weights ? ggm_weighted(lambda, weights[j]) : lambda))
-                ggm_join(parent, (int)i, (int)j);
+                apart -= ggm_join(parent, (int)i, (int)j);
         }
     }
 }
