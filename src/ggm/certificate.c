@@ -41,8 +41,13 @@ const double *ggm_evidence_row(const ggm_evidence *evidence, size_t i, size_t fr
     if (evidence->s)
         return evidence->s + i * (size_t)evidence->m + from;
     const size_t row = (size_t)evidence->node[i];
-    for (size_t c = 0; c < count; c++)
-        buffer[c] = ggm_entry(evidence->problem, evidence->scales, row, (size_t)evidence->node[from + c]);
+    const double *s = evidence->problem->s + row * evidence->problem->p, scale = evidence->scales[row];
+    for (size_t c = 0; c < count; c++) {
+        const size_t column = (size_t)evidence->node[from + c];
+        buffer[c] = s[column] * (scale * evidence->scales[column]);
+    }
+    if (i >= from && i < from + count)
+        buffer[i - from] = ggm_entry(evidence->problem, evidence->scales, row, row);
     return buffer;
 }
 

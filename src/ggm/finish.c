@@ -37,9 +37,11 @@ bool ggm_precision_gap(ggm_block *block, ggm_crew *crew)
     bound.w = block->w;
     bound.w32 = block->w32;
     bound.residual = block->residual ? block->residual : block->s32;
-    bound.s32 = block->stale ? NULL : block->s32;
+    bound.s32 = block->stale || block->coarse ? NULL : block->s32;
     block->stale = block->stale || (block->s32 && !block->residual);
+    const bool quick = bound.s32 != NULL;
     const ggm_gap gap = ggm_bound_take(&bound, crew);
+    block->coarse = block->coarse || (quick && !bound.s32);
     block->gap = gap.gap;
     block->kkt = gap.kkt;
     ggm_bound_release(&bound);

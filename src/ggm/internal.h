@@ -126,6 +126,7 @@ typedef struct {
     const double *scales;
     double *s, *w;         /* (m, m) owned, or NULL while the block is in single precision */
     float *s32, *w32;      /* (m, m) owned, S (with room for tiles of bound.c) and W in single precision, or NULL */
+    bool coarse;           /* the quick bound was of no use: rounding mattered, and it will again */
     bool stale;            /* s32 was used by the bound and is to be filled in again before it is read */
     double *feasible, *product; /* (m, m) owned, work space, NULL until needed */
     float *residual;       /* (tiles, m, width) owned, the bound's (bound.c); NULL: until needed, or while s32 serves */
