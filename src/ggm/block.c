@@ -289,13 +289,13 @@ static bool rows_alloc(rows *r, size_t m, size_t nnz)
     return r->start && r->index && r->value;
 }
 
-static void counts_to_starts(size_t *start, size_t m)
+void ggm_counts_to_starts(size_t *start, size_t m)
 {
     for (size_t i = 0; i < m; i++)
         start[i + 1] += start[i];
 }
 
-static void starts_from_ends(size_t *start, size_t m) /* after filling, start[i] is the end of row i: shift back */
+void ggm_starts_from_ends(size_t *start, size_t m)
 {
     memmove(start + 1, start, m * sizeof *start);
     start[0] = 0;
@@ -313,7 +313,7 @@ static bool gather_rows(const ggm_block *block, rows *by_row)
     for (size_t j = 0; j < m; j++)
         for (int k = 0; k < block->columns[j].count; k++)
             by_row->start[block->columns[j].index[k] + 1] += block->columns[j].beta[k] != 0;
-    counts_to_starts(by_row->start, m);
+    ggm_counts_to_starts(by_row->start, m);
     for (size_t j = 0; j < m; j++)
         for (int k = 0; k < block->columns[j].count; k++)
             if (block->columns[j].beta[k] != 0) {
@@ -321,7 +321,7 @@ static bool gather_rows(const ggm_block *block, rows *by_row)
                 by_row->index[at] = (int)j;
                 by_row->value[at] = -block->columns[j].diagonal * block->columns[j].beta[k];
             }
-    starts_from_ends(by_row->start, m);
+    ggm_starts_from_ends(by_row->start, m);
     return true;
 }
 
@@ -331,14 +331,14 @@ static bool transpose(const rows *a, size_t m, rows *b)
         return false;
     for (size_t k = 0; k < a->start[m]; k++)
         b->start[a->index[k] + 1]++;
-    counts_to_starts(b->start, m);
+    ggm_counts_to_starts(b->start, m);
     for (size_t i = 0; i < m; i++)
         for (size_t k = a->start[i]; k < a->start[i + 1]; k++) {
             size_t at = b->start[a->index[k]]++;
             b->index[at] = (int)i;
             b->value[at] = a->value[k];
         }
-    starts_from_ends(b->start, m);
+    ggm_starts_from_ends(b->start, m);
     return true;
 }
 

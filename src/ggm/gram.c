@@ -3,8 +3,8 @@
  *
  * Few of b are not zero, so the work is split: cyclic coordinate descent runs on the active set A alone, on its small Gram matrix
  * W_AA gathered into contiguous memory (rows only when a coordinate leaves zero), which stays in the first-level cache; the
- * full residual r = s - W b is then had in one pass over |A| contiguous rows of W. It yields the new row of W and the constraints
- * |r_i| <= L_i that are violated outside A. Large violations join A for another round, small ones are left to the next sweep.
+ * new row W b is then had in one pass over |A| contiguous rows of W. It yields the constraints
+ * |s_i - (W b)_i| <= L_i that are violated outside A. Large violations join A for another round, small ones are left to the next sweep.
  * A column costs |A|^2 (1 + passes) + m |A| (rounds) multiplications.
  *
  * Passes stop early (rules->inner): an inexact column is harmless because the next sweep comes anyway, as long as W stays

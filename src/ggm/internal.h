@@ -175,6 +175,10 @@ static inline double ggm_diagonal(const ggm_block *block, int i)
 {
     return block->diagonal[i];
 }
+/* Compressed rows being built: numbers of entries at start[i + 1] become starts; and, once filling has moved start[i] to the end of
+ * row i, starts again */
+void ggm_counts_to_starts(size_t *start, size_t m);
+void ggm_starts_from_ends(size_t *start, size_t m);
 /* Symmetric T from the columns, into block->precision (reallocated). False: no memory. */
 bool ggm_block_precision(ggm_block *block);
 /* The columns, beta = -T_.j / T_jj, from block->precision. False: no memory. */

@@ -206,18 +206,6 @@ static bool pairs_alloc(pairs *p, size_t m, size_t count)
     return p->start && p->index && p->theta;
 }
 
-static void counts_to_starts(size_t *start, size_t m)
-{
-    for (size_t i = 0; i < m; i++)
-        start[i + 1] += start[i];
-}
-
-static void starts_from_ends(size_t *start, size_t m) /* after filling, start[i] is the end of row i: shift back */
-{
-    memmove(start + 1, start, m * sizeof *start);
-    start[0] = 0;
-}
-
 /* Entry (i, j) of by_row, j ascending: what column j says */
 static bool gather_rows(const ggm_joint_block *block, pairs *by_row)
 {
@@ -230,14 +218,14 @@ static bool gather_rows(const ggm_joint_block *block, pairs *by_row)
     for (size_t j = 0; j < m; j++)
         for (int a = 0; a < block->columns[j].count; a++)
             by_row->start[block->columns[j].index[a] + 1]++;
-    counts_to_starts(by_row->start, m);
+    ggm_counts_to_starts(by_row->start, m);
     for (size_t j = 0; j < m; j++)
         for (int a = 0; a < block->columns[j].count; a++) {
             const size_t at = by_row->start[block->columns[j].index[a]]++;
             by_row->index[at] = (int)j;
             by_row->theta[at] = block->columns[j].theta + (size_t)a * classes;
         }
-    starts_from_ends(by_row->start, m);
+    ggm_starts_from_ends(by_row->start, m);
     return true;
 }
 
@@ -248,14 +236,14 @@ static bool transpose(const pairs *a, size_t m, pairs *b)
         return false;
     for (size_t e = 0; e < a->start[m]; e++)
         b->start[a->index[e] + 1]++;
-    counts_to_starts(b->start, m);
+    ggm_counts_to_starts(b->start, m);
     for (size_t i = 0; i < m; i++)
         for (size_t e = a->start[i]; e < a->start[i + 1]; e++) {
             const size_t at = b->start[a->index[e]]++;
             b->index[at] = (int)i;
             b->theta[at] = a->theta[e];
         }
-    starts_from_ends(b->start, m);
+    ggm_starts_from_ends(b->start, m);
     return true;
 }
 

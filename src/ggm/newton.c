@@ -398,27 +398,6 @@ static bool take_precision(newton *n)
     return true;
 }
 
-/* What the next lambda, or bcd.c, starts from */
-static bool leave_columns(ggm_block *block)
-{
-    const ggm_sparse *t = &block->precision;
-    for (int j = 0; j < block->m; j++) {
-        ggm_column *column = &block->columns[j];
-        column->count = 0;
-        if (!ggm_column_reserve(column, (int)(t->start[j + 1] - t->start[j])))
-            return false;
-        for (size_t k = t->start[j]; k < t->start[j + 1]; k++)
-            if (t->index[k] == j)
-                column->diagonal = t->value[k];
-        for (size_t k = t->start[j]; k < t->start[j + 1]; k++)
-            if (t->index[k] != j) {
-                column->index[column->count] = t->index[k];
-                column->beta[column->count++] = -t->value[k] / column->diagonal;
-            }
-    }
-    return true;
-}
-
 /* f(T) - f* as the difference of the two objectives; infinite if T without its open entries is not positive definite */
 static double guess_gap(newton *n, double linear)
 {
@@ -579,7 +558,7 @@ ggm_status ggm_newton(ggm_block *block, double target, int threads, bool calling
         return ggm_bcd(block, target, threads, calling, control);
     }
     block->hopeful = false; /* W was factored */
-    if (n.status == GGM_OK && !leave_columns(block))
+    if (n.status == GGM_OK && !ggm_block_columns(block))
         n.status = GGM_ERROR_MEMORY;
     return n.status == GGM_OK ? ggm_conclude(block, false) : n.status;
 }
