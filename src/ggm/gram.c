@@ -231,14 +231,11 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     return true;
 }
 
-#define LOOK 64 /* entries looked at together, for violations are few */
-
-/* Start of the first LOOK entries from `from` on, a multiple of LOOK, with |s - w| > limit among them; m if there are none */
 GGM_CLONES static size_t REAL(next_violation)(const real *restrict s, const real *restrict w, real limit, size_t from, size_t m)
 {
-    for (; from + LOOK <= m; from += LOOK) {
+    for (; from + GGM_LOOK <= m; from += GGM_LOOK) {
         real over[16] = {0};
-        for (size_t k = 0; k < LOOK; k += 16)
+        for (size_t k = 0; k < GGM_LOOK; k += 16)
             for (size_t x = 0; x < 16; x++) {
                 real u = w[from + k + x] - s[from + k + x];
                 u = u < 0 ? -u : u;
@@ -258,6 +255,11 @@ GGM_CLONES static size_t REAL(next_violation)(const real *restrict s, const real
     return m;
 }
 
+size_t REAL(ggm_next_violation)(const real *s, const real *w, double limit, size_t from, size_t m)
+{
+    return REAL(next_violation)(s, w, (real)limit, from, m);
+}
+
 /* Appends the violated constraints outside the active set, with coefficient 0. *worst: the largest excess in units of the limit. */
 static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch, double *worst)
 {
@@ -269,10 +271,10 @@ static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules
     *worst = 0;
     for (int a = 0; a < before; a++)
         scratch->active[column->index[a]] = 1;
-    for (size_t from = 0; good && from < m; from += LOOK) {
-        if (!block->weights && (from = REAL(next_violation)(s, w, (real)block->lambda, from, m)) >= m)
+    for (size_t from = 0; good && from < m; from += GGM_LOOK) {
+        if (!block->weights && (from = REAL(ggm_next_violation)(s, w, block->lambda, from, m)) >= m)
             break;
-        const size_t to = from + LOOK < m ? from + LOOK : m;
+        const size_t to = from + GGM_LOOK < m ? from + GGM_LOOK : m;
         for (size_t i = from; good && i < to; i++) {
             const double size = fabs((double)(s[i] - w[i])), limit = ggm_penalty(block, (int)i, j);
             if (size <= limit || scratch->active[i] || i == (size_t)j || rules->batch[i] == rules->current)

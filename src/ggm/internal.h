@@ -484,6 +484,10 @@ void ggm_scratch_release(ggm_scratch *scratch);
  * GGM_ERROR_INDEFINITE when W turns out not to be positive definite. */
 ggm_status ggm_column_solve64(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch);
 ggm_status ggm_column_solve32(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch);
+#define GGM_LOOK 64 /* entries looked at together, for violations are few */
+/* Start of the first GGM_LOOK entries from `from` on, a multiple of GGM_LOOK, with |s - w| > limit among them; m if there are none */
+size_t ggm_next_violation64(const double *s, const double *w, double limit, size_t from, size_t m);
+size_t ggm_next_violation32(const float *s, const float *w, double limit, size_t from, size_t m);
 
 /* ---- sweep.c; sweep32.c the same in single precision ---- */
 typedef struct {
