@@ -110,11 +110,12 @@ static bool expect_edges(ggm_block *block, unsigned char *active)
         const int before = column->count;
         for (int a = 0; a < before; a++)
             active[column->index[a]] = 1;
+        active[j] = 1;
         for (size_t i = 0; i < m; i++) {
-            if (!block->weights && i % GGM_LOOK == 0 && (i = ggm_next_violation32(s, w, nearly, i, m)) >= m)
+            if (!block->weights && i % GGM_LOOK == 0 && (i = ggm_next_violation32(s, w, active, nearly, i, m)) >= m)
                 break;
             const double bound = block->weights ? block->weights[j * m + i] : 1;
-            if (i == j || active[i] || isinf(bound) || !((double)fabsf(w[i] - s[i]) > bound * nearly))
+            if (active[i] || isinf(bound) || !((double)fabsf(w[i] - s[i]) > bound * nearly))
                 continue;
             if (!ggm_column_reserve(column, column->count + 1))
                 return false;
@@ -123,6 +124,7 @@ static bool expect_edges(ggm_block *block, unsigned char *active)
         }
         for (int a = 0; a < before; a++)
             active[column->index[a]] = 0;
+        active[j] = 0;
     }
     return true;
 }
