@@ -177,6 +177,18 @@ static void settle_biases(const GliCheckpoint *self, GliArch *arch)
         glint_warn("%s: tensor '%s' is missing although others of its kind are there; taken as zero, as transformers does", self->index_path, missing);
 }
 
+/* GPT-2's linears lie [in, out]; those of minGPT and nanoGPT have the same names and lie [out, in]. The joined projection,
+ * three times as wide as high, tells which. */
+static void settle_orientation(const GliCheckpoint *self, GliArch *arch)
+{
+    g_autofree char *name = tensor_name(self, arch, GLI_QKV, 0, "weight");
+    const Entry *entry = g_hash_table_lookup(self->entries, name);
+    gsize out, in;
+    gli_arch_shape(arch, GLI_QKV, &out, &in);
+    if (entry && entry->tensor->n_dims == 2 && entry->tensor->shape[0] == out && entry->tensor->shape[1] == in)
+        arch->in_out = FALSE;
+}
+
 gboolean gli_checkpoint_bind(GliCheckpoint *self, GliArch *arch, GError **error)
 {
     if (!find_prefix(self, arch, error))
@@ -196,6 +208,8 @@ gboolean gli_checkpoint_bind(GliCheckpoint *self, GliArch *arch, GError **error)
     } else if (!arch->tied && !self->head_name)
         self->head_name = g_strdup_printf("%s.weight", arch->name[GLI_LM_HEAD]); /* missing: reported when asked for */
     settle_biases(self, arch);
+    if (arch->in_out)
+        settle_orientation(self, arch);
     return TRUE;
 }
 
@@ -223,8 +237,8 @@ static const GlintTensor *find(GliCheckpoint *self, const char *name, int n_dims
         return NULL;
     }
     if (tensor->type != GLINT_ST_F32 && tensor->type != GLINT_ST_F16 && tensor->type != GLINT_ST_BF16 && tensor->type != GLINT_ST_F64) {
-        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: tensor '%s' is stored as %s (glint runs F32, F16 and BF16 weights)", path, name,
-                   glint_tensor_type_name(tensor->type));
+        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: tensor '%s' is stored as %s, a quantized form or no weight at all "
+                   "(glint runs F64, F32, F16 and BF16 weights)", path, name, tensor->dtype);
         return NULL;
     }
     entry->used = TRUE;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the tiny random models of tests/model/data and what transformers computes with them.
 
-    /opt/venv/bin/python tools/reference/make_models.py            # all, into tests/model/data
-    /opt/venv/bin/python tools/reference/make_models.py gemma3_bf16
+    /opt/oracle/bin/python tools/reference/make_models.py            # all, into tests/model/data
+    /opt/oracle/bin/python tools/reference/make_models.py gemma3_bf16
 
 Development time only: the results are committed, the tests need no Python. Each folder is a checkpoint (config.json and
 safetensors, sharded where the name says so) plus golden.safetensors: `ids`, `logits` [tokens, vocabulary], and the sites
@@ -95,9 +95,9 @@ MODELS = {
 }
 
 
-def randomize(model, dtype):
+def randomize(model, dtype, seed=SEED):
     """Weights large enough that every part matters, rounded to the type they will be stored in."""
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(seed)
     gemma = "gemma" in model.config.model_type
     for name, weight in model.named_parameters():
         noise = torch.randn(weight.shape, generator=generator)
@@ -125,15 +125,19 @@ def hook_sites(model, layers, found):
 
     kind = model.config.model_type
     for index in layers:
-        block = (model.transformer.h if kind == "gpt2" else model.gpt_neox.layers if kind == "gpt_neox" else model.model.layers)[index]
+        block = (model.transformer.h if kind in ("gpt2", "gpt_neo") else model.gpt_neox.layers if kind == "gpt_neox" else model.model.layers)[index]
         at = f"blocks.{index}."
         on_input(block, at + "hook_resid_pre")
         on_output(block, at + "hook_resid_post")
-        if kind == "gpt2":
+        if kind == "gpt_neo":
+            parts = dict(z=block.attn.attention.out_proj, attn=block.attn, mid=block.ln_2, pre=block.mlp.c_fc, post=block.mlp.c_proj, mlp=block.mlp)
+        elif kind == "gpt2":
             parts = dict(z=block.attn.c_proj, attn=block.attn, mid=block.ln_2, pre=block.mlp.c_fc, post=block.mlp.c_proj, mlp=block.mlp)
         elif kind == "gpt_neox":
             parts = dict(z=block.attention.dense, attn=block.attention, pre=block.mlp.dense_h_to_4h, post=block.mlp.dense_4h_to_h, mlp=block.mlp)
-        elif kind in ("llama", "mistral", "qwen2", "qwen3", "gemma"):
+            if not model.config.use_parallel_residual:
+                parts["mid"] = block.post_attention_layernorm
+        elif kind in ("llama", "mistral", "qwen2", "qwen3", "gemma", "smollm3"):
             parts = dict(z=block.self_attn.o_proj, attn=block.self_attn, mid=block.post_attention_layernorm, pre=block.mlp.gate_proj,
                          up=block.mlp.up_proj, post=block.mlp.down_proj, mlp=block.mlp)
         else:
