@@ -11,7 +11,7 @@ static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 262208, 131072, 
 static const GliRopeKeys global = {.theta = "rope_theta", .default_theta = 1e6, .layer_type = "full_attention"};
 static const GliRopeKeys local = {.theta = "rope_local_base_freq", .default_theta = 1e4, .layer_type = "sliding_attention", .unscaled = TRUE};
 
-static const char *const refused[] = {"attn_logit_softcapping", NULL};
+static const char *const refused[] = {"attn_logit_softcapping", NULL}, *const refused_in_wrapper[] = {"final_logit_softcapping", NULL};
 
 static void layers(const GliConfig *config, GliArch *arch, GError **problem)
 {
@@ -41,6 +41,8 @@ static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
     arch->attn_softcap = gli_config_real(config, "attn_logit_softcapping", 0, &problem);
     if (!problem) /* implementations disagree on it: transformers ignores it here, Google's code applies it; no released model sets it */
         gli_config_refuse(config, refused, &problem);
+    if (!problem && config->text != config->root) /* the same, between transformers' classes with and without vision */
+        gli_config_refuse(config, refused_in_wrapper, &problem);
     arch->final_softcap = gli_config_real(config, "final_logit_softcapping", 0, &problem);
     layers(config, arch, &problem);
     if (!problem && gli_config_rope(config, &global, arch->head_size, &arch->rope[0], &problem))

@@ -313,6 +313,7 @@ static void test_unsupported(void **state)
     expect_refused("{" LLAMA ", 'hidden_act': 'mish'}", GLINT_ERROR_UNSUPPORTED, "\"mish\"");
     expect_refused("{'model_type': 'gemma3_text', 'use_bidirectional_attention': true}", GLINT_ERROR_UNSUPPORTED, "use_bidirectional_attention");
     expect_refused("{'model_type': 'gemma3_text', 'attn_logit_softcapping': 50.0}", GLINT_ERROR_UNSUPPORTED, "attn_logit_softcapping");
+    expect_refused("{'model_type': 'gemma3', 'text_config': {'final_logit_softcapping': 30.0}}", GLINT_ERROR_UNSUPPORTED, "final_logit_softcapping");
     expect_refused("{'model_type': 'gemma3_text', 'num_hidden_layers': 1, 'layer_types': ['chunked_attention']}", GLINT_ERROR_UNSUPPORTED, "chunked_attention");
     static const char *const others[] = {"qwen2_moe", "qwen3_moe", "mixtral", "ministral", "gemma3n_text", "recurrent_gemma"};
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
