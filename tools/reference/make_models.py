@@ -92,6 +92,13 @@ MODELS = {
         config=transformers.Gemma2Config(**{**SMALL, "num_hidden_layers": 4}, sliding_window=7, query_pre_attn_scalar=5,
                                          attn_logit_softcapping=1.5, final_logit_softcapping=2.0),
         dtype=torch.bfloat16, layers=[2, 3], tokens=30),
+    "smollm3_f32": dict( # layers 1 and 2 without positions, the window on these
+        config=transformers.SmolLM3Config(**{key: value for key, value in SMALL.items() if key != "head_dim"}, no_rope_layers=[1, 0, 0],
+                                          use_sliding_window=True, sliding_window=7), dtype=torch.float32, layers=[0, 2], tokens=30),
+    "gpt_neo_f32": dict(
+        config=transformers.GPTNeoConfig(vocab_size=VOCAB, hidden_size=24, num_layers=3, num_heads=3, max_position_embeddings=128, window_size=7,
+                                         attention_types=[[["global", "local", "local"], 1]], intermediate_size=40, bos_token_id=0, eos_token_id=0,
+                                         resid_dropout=0, embed_dropout=0, attention_dropout=0), dtype=torch.float32, layers=[0, 1], tokens=30),
 }
 
 
