@@ -54,5 +54,6 @@ void glint_build_print(json_t *build)
     printf("glint's loops    %s\n", text_of(build, "own_loops"));
     printf("libraries       ");
     json_object_foreach(libraries, name, version)
-        printf(" %s %s%s", name, json_string_value(version), json_object_iter_next(libraries, json_object_iter_at(libraries, name)) ? "," : "\n");
+        printf("%s %s %s", json_object_iter(libraries) == json_object_iter_at(libraries, name) ? "" : ",", name, json_string_value(version));
+    putchar('\n');
 }

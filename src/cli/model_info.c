@@ -38,8 +38,9 @@ static json_t *describe_positions(const GlintModelSummary *summary)
         for (gsize k = 0; k < l && !seen; k++)
             seen = layers[k].rope_base == layers[l].rope_base && layers[k].rope_factor == layers[l].rope_factor;
         if (!seen)
-            json_array_append_new(list, json_pack("{s:s, s:f, s:I, s:s, s:f}", "layers", layers[l].window ? "sliding" : "full", "base", layers[l].rope_base,
-                                                  "width", (json_int_t)layers[l].rope_width, "scaling", layers[l].rope_scaling, "factor", layers[l].rope_factor));
+            json_array_append_new(list, json_pack("{s:s, s:f, s:I, s:s, s:f}", "layers", layers[l].window ? "sliding" : "full", "base",
+                                                  layers[l].rope_base, "width", (json_int_t)layers[l].rope_width, "scaling", layers[l].rope_scaling,
+                                                  "factor", layers[l].rope_factor));
     }
     return list;
 }
@@ -59,8 +60,8 @@ static json_t *describe_memory(const GlintModelSummary *summary)
     json_t *memory = json_object(), *moments = json_object();
     for (int bf16 = 0; bf16 < 2; bf16++)
         json_object_set_new(memory, bf16 ? "bf16" : "f32",
-                            json_pack("{s:I, s:I, s:I}", "weights", (json_int_t)summary->packed_bytes[bf16], "output_matrix", (json_int_t)summary->head_bytes[bf16],
-                                      "batch", (json_int_t)summary->batch_bytes[bf16]));
+                            json_pack("{s:I, s:I, s:I}", "weights", (json_int_t)summary->packed_bytes[bf16], "output_matrix",
+                                      (json_int_t)summary->head_bytes[bf16], "batch", (json_int_t)summary->batch_bytes[bf16]));
     for (int kind = 0; kind < GLINT_SITE_COUNT; kind++) {
         const gsize p = summary->site_width[kind];
         if (p > 0)
@@ -95,8 +96,9 @@ static json_t *describe_tokenizer(const char *folder)
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
     const gboolean begins = glint_tokenizer_n_prefix(tokenizer) > 0 && glint_tokenizer_encode(tokenizer, "a", 1, TRUE, ids, NULL) && ids->len > 0;
     const char *bos = begins ? glint_tokenizer_token(tokenizer, g_array_index(ids, guint32, 0)) : NULL;
-    const char *kind = glint_tokenizer_id(tokenizer, "\xC4\xA0") >= 0 ? "byte-level" : glint_tokenizer_id(tokenizer, "<0x0A>") >= 0 ? "pieces with byte fallback"
-                                                                                                                             : "pieces";
+    const char *kind = glint_tokenizer_id(tokenizer, "\xC4\xA0" /* the byte-level alphabet's space */) >= 0 ? "byte-level"
+                       : glint_tokenizer_id(tokenizer, "<0x0A>") >= 0                                       ? "pieces with byte fallback"
+                                                                                                            : "pieces";
     return json_pack("{s:s, s:s, s:I, s:s?, s:b}", "file", is_json ? "tokenizer.json" : "tokenizer.model", "kind", kind, "tokens",
                      (json_int_t)glint_tokenizer_size(tokenizer), "begins_texts_with", bos, "chat_template", has_chat_template(folder));
 }
@@ -151,29 +153,40 @@ static gsize period(json_t *kinds)
     return p;
 }
 
-/* "26: 5 sliding (512) : 1 full, repeated", or how many of each where there is no short pattern. */
+/* "12 sliding (512), 8 full", for layers in no short pattern. */
+static void print_kind_counts(json_t *kinds)
+{
+    const gsize n = json_array_size(kinds);
+    g_autoptr(GHashTable) told = g_hash_table_new(g_str_hash, g_str_equal);
+    for (gsize l = 0; l < n; l++) {
+        const char *kind = kind_at(kinds, l);
+        gsize count = 0;
+        for (gsize k = l; k < n; k++)
+            count += strcmp(kind_at(kinds, k), kind) == 0;
+        if (g_hash_table_add(told, (gpointer)kind))
+            printf("%s%zu %s", l == 0 ? "" : ", ", count, kind);
+    }
+    putchar('\n');
+}
+
+/* "26: 5 sliding (512) : 1 full, repeated", or how many of each. */
 static void print_kinds(json_t *kinds)
 {
     const gsize n = json_array_size(kinds), repeat = period(kinds), most_runs = 6;
-    g_autoptr(GHashTable) told = g_hash_table_new(g_str_hash, g_str_equal);
     gsize runs = 0;
     for (gsize l = 0; l < repeat; l++)
         runs += l == 0 || strcmp(kind_at(kinds, l), kind_at(kinds, l - 1)) != 0;
     printf("layers      %zu: ", n);
-    for (gsize l = 0; l < repeat;) {
-        const char *kind = kind_at(kinds, l);
-        gsize count = 0;
-        if (repeat == 1 || runs > most_runs) /* all of this kind, wherever they are */
-            for (gsize k = 0; k < n; k++)
-                count += strcmp(kind_at(kinds, k), kind) == 0;
-        else
-            while (l + count < repeat && strcmp(kind_at(kinds, l + count), kind) == 0)
-                count++;
-        if (runs <= most_runs || g_hash_table_add(told, (gpointer)kind))
-            printf("%s%zu %s", l == 0 ? "" : runs <= most_runs ? " : " : ", ", count, kind);
-        l += runs > most_runs ? 1 : count < repeat - l ? count : repeat - l;
+    if (repeat == 1 || runs > most_runs) {
+        print_kind_counts(kinds);
+        return;
     }
-    puts(repeat > 1 && repeat < n && runs <= most_runs ? ", repeated" : "");
+    for (gsize l = 0, end; l < repeat; l = end) {
+        for (end = l + 1; end < repeat && strcmp(kind_at(kinds, end), kind_at(kinds, l)) == 0; end++)
+            ;
+        printf("%s%zu %s", l == 0 ? "" : " : ", end - l, kind_at(kinds, l));
+    }
+    puts(repeat < n ? ", repeated" : "");
 }
 
 static void print_positions(json_t *positions)
@@ -199,8 +212,8 @@ static void print_tokenizer(json_t *tokenizer)
     else if (text_of(tokenizer, "problem"))
         printf("%s cannot be used: %s\n", text_of(tokenizer, "file"), text_of(tokenizer, "problem"));
     else
-        printf("%s, %s, %lld tokens; texts begin with %s; chat template: %s\n", text_of(tokenizer, "file"), text_of(tokenizer, "kind"), count_of(tokenizer, "tokens"),
-               text_of(tokenizer, "begins_texts_with") ? text_of(tokenizer, "begins_texts_with") : "no special token",
+        printf("%s, %s, %lld tokens; texts begin with %s; chat template: %s\n", text_of(tokenizer, "file"), text_of(tokenizer, "kind"),
+               count_of(tokenizer, "tokens"), text_of(tokenizer, "begins_texts_with") ? text_of(tokenizer, "begins_texts_with") : "no special token",
                json_is_true(json_object_get(tokenizer, "chat_template")) ? "yes" : "no");
 }
 
@@ -212,14 +225,17 @@ static void print_memory(json_t *root)
     const char *name;
     for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
         json_t *one = json_object_get(memory, types[i]);
-        printf("%-11s %-4s %s of weights, %s for a batch of %lld tokens, %s more for logits\n", i ? "" : "memory", types[i],
-               size_text((double)count_of(one, "weights"), a, sizeof a), size_text((double)count_of(one, "batch"), b, sizeof b), count_of(memory, "batch_tokens"),
-               size_text((double)count_of(one, "output_matrix"), c, sizeof c));
+        size_text((double)count_of(one, "weights"), a, sizeof a);
+        size_text((double)count_of(one, "batch"), b, sizeof b);
+        size_text((double)count_of(one, "output_matrix"), c, sizeof c);
+        printf("%-11s %-4s %s of weights, %s for a batch of %lld tokens, %s more for logits\n", i ? "" : "memory", types[i], a, b,
+               count_of(memory, "batch_tokens"), c);
     }
     printf("            the embedding (%s) stays in its file\n", size_text((double)count_of(memory, "embedding_in_file"), a, sizeof a));
     puts("sites                                   width   moments of a layer");
     json_object_foreach(json_object_get(root, "sites"), name, width)
-        printf("  blocks.{L}.%-22s %10lld   %s\n", name, (long long)json_integer_value(width), size_text((double)count_of(moments, name), a, sizeof a));
+        printf("  blocks.{L}.%-22s %10lld   %s\n", name, (long long)json_integer_value(width),
+               size_text((double)count_of(moments, name), a, sizeof a));
 }
 
 void glint_model_print(json_t *model)
@@ -228,12 +244,13 @@ void glint_model_print(json_t *model)
     printf("model       %s\n", text_of(model, "folder"));
     printf("family      %s, %lld parameters\n", text_of(model, "family"), count_of(model, "parameters"));
     print_kinds(json_object_get(model, "layer_kinds"));
-    printf("shapes      hidden %lld, MLP %lld, %lld heads of %lld (%lld key/value), vocabulary %lld, up to %lld tokens\n", count_of(model, "hidden"),
-           count_of(model, "mlp_width"), count_of(model, "heads"), count_of(model, "head_size"), count_of(model, "kv_heads"), count_of(model, "vocabulary"),
-           count_of(model, "max_tokens"));
+    printf("shapes      hidden %lld, MLP %lld, %lld heads of %lld (%lld key/value), vocabulary %lld, up to %lld tokens\n",
+           count_of(model, "hidden"), count_of(model, "mlp_width"), count_of(model, "heads"), count_of(model, "head_size"), count_of(model, "kv_heads"),
+           count_of(model, "vocabulary"), count_of(model, "max_tokens"));
     print_positions(json_object_get(model, "positions"));
-    printf("weights     %s, %s in %lld file%s; output matrix %s\n", text_of(model, "weights"), size_text((double)count_of(model, "file_bytes"), size, sizeof size),
-           count_of(model, "files"), count_of(model, "files") == 1 ? "" : "s", json_is_true(json_object_get(model, "tied")) ? "tied to the embedding" : "of its own");
+    size_text((double)count_of(model, "file_bytes"), size, sizeof size);
+    printf("weights     %s, %s in %lld file%s; output matrix %s\n", text_of(model, "weights"), size, count_of(model, "files"),
+           count_of(model, "files") == 1 ? "" : "s", json_is_true(json_object_get(model, "tied")) ? "tied to the embedding" : "of its own");
     printf("arithmetic  %s\n", text_of(model, "arithmetic"));
     print_tokenizer(json_object_get(model, "tokenizer"));
     print_memory(model);

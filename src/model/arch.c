@@ -101,7 +101,8 @@ gboolean gli_arch_describe(const GliConfig *config, GliArch *arch, GError **erro
                           config->model_type, known);
     }
     arch->embed_scale = 1;
-    if (check_class(config, error) && check_text(config, family, error) && gli_config_refuse(config, refused, error) && family->describe(config, arch, error) && check(config, arch, error))
+    if (check_class(config, error) && check_text(config, family, error) && gli_config_refuse(config, refused, error) &&
+        family->describe(config, arch, error) && check(config, arch, error))
         return TRUE;
     gli_arch_clear(arch);
     return FALSE;

@@ -179,7 +179,8 @@ static const json_t *rope_object(const GliConfig *self, const char *layer_type, 
 {
     const json_t *parameters = gli_config_value(self, "rope_parameters"), *scaling = gli_config_value(self, "rope_scaling");
     const json_t *part = layer_type ? json_object_get(parameters, layer_type) : NULL;
-    const gboolean split = json_is_object(json_object_get(parameters, "full_attention")) || json_is_object(json_object_get(parameters, "sliding_attention"));
+    const gboolean split = json_is_object(json_object_get(parameters, "full_attention")) ||
+                           json_is_object(json_object_get(parameters, "sliding_attention"));
     if (parameters && !json_is_object(parameters))
         wrong(self, "rope_parameters", "an object", error);
     if (scaling && !json_is_object(scaling))
