@@ -18,9 +18,8 @@ static gboolean describe(const char *text, GliArch *arch, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "config.json", NULL);
     g_autofree char *json = g_strdelimit(g_strdup(text), "'", '"');
-    assert_true(g_file_set_contents(path, json, -1, NULL));
     memset(arch, 0, sizeof *arch);
-    g_autoptr(GliConfig) config = gli_config_read(path, error);
+    g_autoptr(GliConfig) config = gli_config_parse(json, strlen(json), path, error); /* files are test_checkpoint.c's matter */
     return config && gli_arch_describe(config, arch, error);
 }
 

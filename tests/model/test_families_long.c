@@ -6,6 +6,7 @@
  *
  * Other files of this form may be given on the command line: that is the one-off sweep over random models. */
 #include "base/safetensors.h"
+#include "base/simd.h"
 #include "model/support.h"
 #include <glib/gstdio.h>
 #include <math.h>
@@ -18,6 +19,11 @@
 #include <string.h>
 
 static const double LOGITS = 1e-4, SITES = 1e-5, AS_GOOD = 1;
+#ifdef GLINT_SANITIZED /* a hundred times slower: enough for the windows */
+enum { MOST_TOKENS = 200 };
+#else
+enum { MOST_TOKENS = 2000 };
+#endif
 static const char *const families[] = {"gemma", "gemma2", "gemma3", "gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "smollm3"};
 
 static double worst_logit, worst_site, worst_bf16; /* over all models of this program */
@@ -45,11 +51,11 @@ static float *floats(const GlintTensor *tensor)
     return values;
 }
 
-static GArray *positions(const GlintTensor *tensor)
+static GArray *positions(const GlintTensor *tensor) /* those below MOST_TOKENS, which stand first */
 {
     g_autofree float *values = floats(tensor);
     GArray *list = g_array_new(FALSE, FALSE, sizeof(gsize));
-    for (gsize i = 0; i < tensor->n; i++)
+    for (gsize i = 0; i < tensor->n && values[i] < MOST_TOKENS; i++)
         g_array_append_vals(list, &(gsize){(gsize)values[i]}, 1);
     assert_true(list->len > 0);
     return list;
@@ -118,11 +124,12 @@ static void check_sites(const Variant *self, const Recorder *recorder, GlintMode
             expected_count += width > 0;
             if (!golden)
                 continue;
-            g_autofree float *expected = floats(golden), *found = g_new(float, golden->n);
-            assert_int_equal(golden->n, self->sites->len * width);
+            const gsize n = self->sites->len * width;
+            g_autofree float *expected = floats(golden), *found = g_new(float, n);
+            assert_true(golden->n >= n && golden->n % width == 0);
             for (guint i = 0; i < self->sites->len; i++)
                 memcpy(found + i * width, recorder_rows(recorder, site.kind, layer) + g_array_index(self->sites, gsize, i) * width, width * sizeof *found);
-            note(self->name, name, relative_error(found, expected, golden->n), SITES, &worst_site);
+            note(self->name, name, relative_error(found, expected, n), SITES, &worst_site);
             compared++;
         }
     assert_int_equal(compared, expected_count);
@@ -151,7 +158,7 @@ static void check_f32(const Variant *self)
     g_autoptr(Recorder) recorder = recorder_new(model);
     g_autofree float *logits = forward(model, &(GlintBatch){self->ids, start, 1}, recorder, GLINT_LOGITS_ALL);
     g_autofree float *found = kept(self, logits, vocab), *expected = floats(part(self, "logits"));
-    assert_int_equal(part(self, "logits")->n, self->at->len * vocab);
+    assert_true(part(self, "logits")->n >= self->at->len * vocab);
     note(self->name, "logits", largest_difference(found, expected, self->at->len * vocab), LOGITS, &worst_logit);
     check_sites(self, recorder, model);
     check_beginnings(self, model, expected);
@@ -186,7 +193,7 @@ static void check_variant(const GlintSafetensors *file, const char *name)
     for (gsize i = 0; i < ids->n; i++)
         tokens[i] = (guint32)values[i];
     self.ids = tokens;
-    self.n = ids->n;
+    self.n = MIN(ids->n, (gsize)MOST_TOKENS);
     g_autoptr(GArray) at = self.at = positions(part(&self, "positions")), sites = self.sites = positions(part(&self, "sites"));
     check_f32(&self);
     check_bf16(&self);
