@@ -39,7 +39,7 @@ VOCAB, TOKENS = 96, 2000
 T = transformers
 SMALL = dict(vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              head_dim=8, max_position_embeddings=2048, pad_token_id=0, eos_token_id=2, bos_token_id=1)
-LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=128)
+LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=512) # a wave of 167 tokens lies where slow and fast are blended
 GPT2 = dict(vocab_size=VOCAB, n_positions=2048, n_embd=12, n_layer=3, n_head=3, bos_token_id=0, eos_token_id=0, resid_pdrop=0, embd_pdrop=0,
             attn_pdrop=0)
 NEO = dict(vocab_size=VOCAB, hidden_size=12, num_heads=3, max_position_embeddings=2048, bos_token_id=0, eos_token_id=0, resid_dropout=0,
