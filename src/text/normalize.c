@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/charsmap.h"
+#include "text/spm_normalize.h"
 #include "text/tokenizer_regex.h"
 #include "text/tokenizer_utf8.h"
 
@@ -12,7 +14,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-typedef enum { STEP_FORM, STEP_PREPEND, STEP_REPLACE, STEP_STRIP, STEP_LOWERCASE, STEP_STRIP_ACCENTS, STEP_NMT, STEP_BYTES } StepKind;
+typedef enum { STEP_FORM, STEP_PREPEND, STEP_REPLACE, STEP_STRIP, STEP_LOWERCASE, STEP_STRIP_ACCENTS, STEP_NMT, STEP_BYTES, STEP_CHARSMAP, STEP_SPM } StepKind;
 
 typedef struct {
     StepKind kind;
@@ -20,13 +22,15 @@ typedef struct {
     gboolean left, right;
     GString *content; /* of Prepend, Replace */
     GlintRegex *pattern;
+    GlintCharsmap *charsmap; /* of Precompiled */
+    GlintSpmNormalizer *spm;
 } Step;
 
 struct GlintNormalizer {
     GArray *steps;
 };
 
-static const char known_kinds[] = "Sequence, NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, StripAccents, Lowercase, Nmt, ByteLevel";
+static const char known_kinds[] = "Sequence, NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, StripAccents, Lowercase, Nmt, Precompiled, ByteLevel";
 
 const char *glint_component_type(const json_t *spec, const char *what, GError **error)
 {
@@ -47,6 +51,8 @@ static void step_clear(gpointer data)
     if (step->content)
         g_string_free(step->content, TRUE);
     glint_regex_free(step->pattern);
+    glint_charsmap_free(step->charsmap);
+    glint_spm_normalizer_free(step->spm);
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
@@ -58,6 +64,17 @@ static gboolean read_content(Step *step, const json_t *spec, const char *key, GE
         return glint_fail(error, GLINT_ERROR_FORMAT, "normalizer: \"%s\" must be a string", key);
     step->content = g_string_new_len(json_string_value(value), (gssize)json_string_length(value));
     return TRUE;
+}
+
+static gboolean read_charsmap(Step *step, const json_t *spec, GError **error)
+{
+    const json_t *value = json_object_get(spec, "precompiled_charsmap");
+    gsize length = 0;
+    if (!json_is_string(value))
+        return glint_fail(error, GLINT_ERROR_FORMAT, "normalizer Precompiled: \"precompiled_charsmap\" must be a string");
+    g_autofree guchar *bytes = g_base64_decode(json_string_value(value), &length);
+    step->charsmap = glint_charsmap_new(bytes, length, error);
+    return step->charsmap != NULL;
 }
 
 static gboolean add_steps(GArray *steps, const json_t *spec, GError **error);
@@ -100,6 +117,9 @@ static gboolean add_steps(GArray *steps, const json_t *spec, GError **error)
     } else if (g_str_equal(type, "Replace")) {
         step.kind = STEP_REPLACE;
         ok = read_content(&step, spec, "content", error) && (step.pattern = glint_regex_from_json(spec, error)) != NULL;
+    } else if (g_str_equal(type, "Precompiled")) {
+        step.kind = STEP_CHARSMAP;
+        ok = read_charsmap(&step, spec, error);
     } else if (g_str_equal(type, "Strip")) {
         GError *local = NULL;
         step.left = glint_json_bool(spec, "strip_left", TRUE, &local);
@@ -128,6 +148,16 @@ GlintNormalizer *glint_normalizer_new(const json_t *spec, GError **error)
     if (spec && !json_is_null(spec) && !add_steps(self->steps, spec, error))
         return NULL;
     return g_steal_pointer(&self);
+}
+
+GlintNormalizer *glint_normalizer_new_spm(const GlintSpmModel *model, gboolean every_stretch, GError **error)
+{
+    GlintNormalizer *self = glint_normalizer_new(NULL, NULL);
+    Step step = {.kind = STEP_SPM, .spm = glint_spm_normalizer_new(model, every_stretch, error)};
+    g_array_append_val(self->steps, step);
+    if (!step.spm)
+        g_clear_pointer(&self, glint_normalizer_free);
+    return self;
 }
 
 void glint_normalizer_free(GlintNormalizer *self)
@@ -200,7 +230,50 @@ static void map_chars(GString *text, StepKind kind)
     g_string_append_len(text, out->str, (gssize)out->len);
 }
 
-static gboolean apply_step(const Step *step, GString *text, GError **error)
+/* As upstream does it: a grapheme of less than six bytes is replaced whole by what stands for the shortest string of the map it
+ * starts with; else each of its characters is. */
+static gboolean map_grapheme(const GlintCharsmap *map, const char *text, gsize length, GString *out, GError **error)
+{
+    const char *replacement = NULL;
+    gsize used = 0, n;
+    gunichar c = 0;
+    if (length < 6 && !glint_charsmap_match(map, text, length, FALSE, &used, &replacement, error))
+        return FALSE;
+    if (used > 0) {
+        g_string_append(out, replacement);
+        return TRUE;
+    }
+    for (gsize i = 0; i < length; i += n) {
+        n = (gsize)ABS(glint_utf8_next(text + i, length - i, &c));
+        if (!glint_charsmap_match(map, text + i, n, FALSE, &used, &replacement, error))
+            return FALSE;
+        if (used > 0)
+            g_string_append(out, replacement);
+        else
+            g_string_append_len(out, text + i, (gssize)n);
+    }
+    return TRUE;
+}
+
+static gboolean map_graphemes(const GlintCharsmap *map, const GString *text, GString *out, GError **error)
+{
+    gsize start = 0;
+    utf8proc_int32_t state = 0;
+    gunichar before = 0, c = 0;
+    for (gsize i = 0; i < text->len;) {
+        gsize n = (gsize)ABS(glint_utf8_next(text->str + i, text->len - i, &c));
+        if (i > 0 && utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)c, &state)) {
+            if (!map_grapheme(map, text->str + start, i - start, out, error))
+                return FALSE;
+            start = i;
+        }
+        before = c;
+        i += n;
+    }
+    return start == text->len || map_grapheme(map, text->str + start, text->len - start, out, error);
+}
+
+static gboolean apply_step(const Step *step, GString *text, gboolean first, GError **error)
 {
     g_autoptr(GString) out = NULL;
     switch (step->kind) {
@@ -218,6 +291,16 @@ static gboolean apply_step(const Step *step, GString *text, GError **error)
         if (!glint_regex_replace(step->pattern, text->str, text->len, step->content->str, step->content->len, out, error))
             return FALSE;
         break;
+    case STEP_CHARSMAP:
+        out = g_string_sized_new(text->len + 8);
+        if (!map_graphemes(step->charsmap, text, out, error))
+            return FALSE;
+        break;
+    case STEP_SPM:
+        out = g_string_sized_new(text->len + text->len / 2 + 8);
+        if (!glint_spm_normalizer_apply(step->spm, text->str, text->len, first, out, error))
+            return FALSE;
+        break;
     case STEP_BYTES:
         out = g_string_sized_new(text->len * 2 + 8);
         glint_append_byte_chars(out, text->str, text->len);
@@ -228,10 +311,10 @@ static gboolean apply_step(const Step *step, GString *text, GError **error)
     return TRUE;
 }
 
-gboolean glint_normalizer_apply(const GlintNormalizer *self, GString *text, GError **error)
+gboolean glint_normalizer_apply(const GlintNormalizer *self, GString *text, gboolean first, GError **error)
 {
     for (guint i = 0; i < self->steps->len; i++)
-        if (!apply_step(&g_array_index(self->steps, Step, i), text, error))
+        if (!apply_step(&g_array_index(self->steps, Step, i), text, first, error))
             return FALSE;
     return TRUE;
 }
