@@ -16,7 +16,7 @@
 #include <string.h>
 
 typedef struct {
-    const json_t *config, *added;
+    const json_t *config, *added, *empty; /* objects; the third for what has no flags */
     json_t *tokens; /* what tokenizer.json would hold under "added_tokens" */
     GHashTable *renamed; /* id → index in tokens + 1 */
 } Builder;
@@ -57,7 +57,7 @@ static gboolean add_decoder_tokens(Builder *b, GError **error)
             return FALSE;
     }
     json_object_foreach((json_t *)b->added, key, value) {
-        if (!add_token(b, json_is_integer(value) ? json_integer_value(value) : -1, key, strlen(key), NULL, TRUE, error))
+        if (!add_token(b, json_is_integer(value) ? json_integer_value(value) : -1, key, strlen(key), b->empty, TRUE, error))
             return FALSE;
     }
     return TRUE;
@@ -68,7 +68,7 @@ static gboolean add_control_pieces(Builder *b, const GlintSpmModel *model, GErro
     for (guint i = 0; i < model->pieces->len; i++) {
         const GlintSpmPiece *piece = &g_array_index(model->pieces, GlintSpmPiece, i);
         if ((piece->type == GLINT_SPM_CONTROL || piece->type == GLINT_SPM_UNKNOWN) && memchr(piece->text.data, 0, piece->text.length) == NULL &&
-            !add_token(b, i, piece->text.data, piece->text.length, NULL, TRUE, error))
+            !add_token(b, i, piece->text.data, piece->text.length, b->empty, TRUE, error))
             return FALSE;
     }
     return TRUE;
@@ -180,7 +180,8 @@ GlintTokenizer *glint_tokenizer_parse_spm(const char *bytes, gsize length, const
     g_autoptr(GlintTokenizer) self = g_new0(GlintTokenizer, 1);
     self->vocabulary = glint_vocabulary_new();
     glint_postprocessor_init(&self->postprocessor);
-    Builder builder = {config, added, json_array(), g_hash_table_new(NULL, NULL)};
+    g_autoptr(json_t) empty = json_object();
+    Builder builder = {config ? config : empty, added ? added : empty, empty, json_array(), g_hash_table_new(NULL, NULL)};
     GlintSpmModel model;
     gboolean ok = glint_spm_model_read(&model, bytes, length, error) && build(&builder, self, &model, error);
     glint_spm_model_clear(&model);

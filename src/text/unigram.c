@@ -2,9 +2,9 @@
  * every token that starts there (a walk down a trie), and by the unknown token where no token is exactly the next character.
  * The unknown token costs ten nats more than the worst token.
  *
- * Ties and rounding are those of the two libraries, for ids must be theirs exactly: Hugging Face's sums in double
- * precision; SentencePiece sums in double (unknown: single) precision, and keeps the sum in single precision. In both a later
- * candidate wins only when it is strictly better. */
+ * Ties and rounding are those of the two libraries, for ids must be theirs exactly: Hugging Face's sums in double precision,
+ * SentencePiece in single. In both a later candidate wins only when it is strictly better. SentencePiece scores a user-defined piece
+ * of n bytes 0.1 (n - 1), above any log probability, so the longest wins (found by experiment on version 0.2.3). */
 #include "text/unigram.h"
 
 #include "base/error.h"
@@ -30,8 +30,7 @@ struct GlintUnigram {
     GlintTrie *trie;
     double *scores;
     guint8 *kinds;
-    double min_score;
-    float max_score; /* of normal tokens, as SentencePiece computes it: never below FLT_MIN */
+    double min_score; /* of normal tokens */
     guint32 bytes[256];
 };
 
@@ -49,7 +48,6 @@ GlintUnigram *glint_unigram_new(const GlintVocabulary *vocabulary, const GlintUn
     self->scores = g_new0(double, glint_vocabulary_size(vocabulary) + 1);
     self->kinds = g_new0(guint8, glint_vocabulary_size(vocabulary) + 1);
     self->min_score = options->sentencepiece ? FLT_MAX : DBL_MAX;
-    self->max_score = FLT_MIN;
     glint_vocabulary_byte_tokens(vocabulary, self->bytes);
     return self;
 }
@@ -73,10 +71,8 @@ void glint_unigram_set(GlintUnigram *self, guint32 id, double score, GlintUnigra
     if (kind == GLINT_UNIGRAM_OUTSIDE)
         return;
     glint_trie_add(self->trie, token, length, (gint32)id);
-    if (kind == GLINT_UNIGRAM_NORMAL) {
+    if (kind == GLINT_UNIGRAM_NORMAL)
         self->min_score = MIN(self->min_score, score);
-        self->max_score = MAX(self->max_score, (float)score);
-    }
 }
 
 /* ---- encoding ------------------------------------------------------------------------------------------------------- */
@@ -100,15 +96,16 @@ void glint_unigram_scratch_free(GlintUnigramScratch *self)
 
 static inline void offer(const GlintUnigram *self, Node *node, double score, gint32 start, guint32 id)
 {
-    if (node->start != NOWHERE && !(score > node->score))
-        return;
-    *node = (Node){self->options.sentencepiece ? (double)(float)score : score, start, id};
+    if (self->options.sentencepiece)
+        score = (double)(float)score;
+    if (node->start == NOWHERE || score > node->score)
+        *node = (Node){score, start, id};
 }
 
 static double token_score(const GlintUnigram *self, guint32 id, gsize length)
 {
     if (self->kinds[id] == GLINT_UNIGRAM_USER_DEFINED)
-        return (double)((float)length * self->max_score) - 0.1;
+        return (double)((float)(length - 1) * 0.1F);
     return self->scores[id];
 }
 

@@ -136,11 +136,12 @@ def run(tool, path, texts):
 def compare(name, texts, ours, theirs, parts):
     wrong = 0
     for raw, us, them in zip(texts, ours, theirs):
-        if isinstance(us, str) or us[:parts] != them[:parts]:
+        if them is not None and (isinstance(us, str) or us[:parts] != them[:parts]):
             wrong += 1
             if wrong <= 2:
                 print(f"   {raw!r}\n     ours   {us if isinstance(us, str) else us[:parts]}\n     theirs {them[:parts]}")
-    print(f"{name:34s} {len(texts)} strings, {wrong} differ", flush=True)
+    panics = theirs.count(None)
+    print(f"{name:34s} {len(texts)} strings, {wrong} differ" + (f", {panics} on which upstream panics" if panics else ""), flush=True)
     return wrong
 
 
@@ -151,7 +152,13 @@ def check_json(tool, name, path, n, seed):
     expected = []
     for raw in texts:
         text = raw.decode(errors="replace")
-        ids = tk.encode(text).ids
+        try:
+            ids = tk.encode(text).ids
+        except BaseException as panic:  # some texts of overlapping added tokens: "AddedVocabulary bad split"
+            if "PanicException" not in type(panic).__name__:
+                raise
+            expected.append(None)
+            continue
         expected.append((tk.encode(text, add_special_tokens=False).ids, ids, tk.decode(ids, skip_special_tokens=False), tk.decode(ids)))
     # tokenizers 0.23 decodes special tokens that are "normalized" in their normal form; glint in the one of the file (see tokenizers_golden.py)
     odd = any(t.special and t.normalized for t in tk.get_added_tokens_decoder().values()) or name.startswith("flags")
