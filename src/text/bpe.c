@@ -1,6 +1,8 @@
 /* Byte-pair encoding as Hugging Face's BPE model does it: a piece starts as its characters (or bytes, or the unknown token), and
- * listed pairs of tokens merge. The merges are one open-addressing table keyed by the pair of ids; 514k merges take
- * 16 MB. */
+ * listed pairs of tokens merge. The merges are one open-addressing table keyed by the pair of ids; 514k merges take 16 MB.
+ *
+ * Adding a merge looks up three texts and a place in that table, and on a large vocabulary each of these misses the cache. So merges
+ * are gathered and added in batches, with everything prefetched step by step: that halves the time Gemma's file takes to load. */
 #include "text/bpe.h"
 
 #include "base/error.h"
@@ -9,7 +11,7 @@
 
 #include <string.h>
 
-enum { DIRECT_CHARS = 0x3000 };
+enum { DIRECT_CHARS = 0x3000, BATCH = 64 };
 #define ABSENT G_MAXUINT32
 #define NO_PAIR G_MAXUINT64
 
@@ -18,6 +20,14 @@ typedef struct {
     guint32 rank, id;
 } Merge;
 
+typedef struct {
+    gsize start, left, right; /* in batch_text: left and right one behind the other, then what they make */
+    gsize whole_start, whole;
+    guint32 hashes[3];
+    guint64 pair;
+    guint32 id;
+} Pending;
+
 struct GlintBpe {
     const GlintVocabulary *vocabulary;
     GlintBpeOptions options;
@@ -25,6 +35,9 @@ struct GlintBpe {
     gsize prefix_length;
     Merge *merges; /* hash table */
     gsize n_merges, n_pairs, merges_mask;
+    Pending batch[BATCH];
+    guint n_batch;
+    GString *batch_text;
     guint32 direct[DIRECT_CHARS]; /* ids of single characters of low code point */
     guint32 bytes[256];           /* ids of <0x00> … <0xFF> */
     guint32 unk;
@@ -55,6 +68,7 @@ GlintBpe *glint_bpe_new(const GlintVocabulary *vocabulary, const GlintBpeOptions
     self->prefix_length = strlen(self->continuing_prefix);
     self->merges_mask = 1023;
     self->merges = new_merges(self->merges_mask + 1);
+    self->batch_text = g_string_new(NULL);
     return self;
 }
 
@@ -63,16 +77,19 @@ void glint_bpe_free(GlintBpe *self)
     if (!self)
         return;
     g_free(self->merges);
+    g_string_free(self->batch_text, TRUE);
     g_free(self->unk_token);
     g_free(self->word_suffix);
     g_free(self->continuing_prefix);
     g_free(self);
 }
 
+static inline gsize merge_slot(const GlintBpe *self, guint64 pair) { return glint_mix(pair) & self->merges_mask; }
+
 static inline const Merge *find_merge(const GlintBpe *self, guint32 left, guint32 right)
 {
     guint64 pair = (guint64)left << 32 | right;
-    gsize slot = glint_mix(pair) & self->merges_mask;
+    gsize slot = merge_slot(self, pair);
     while (self->merges[slot].pair != pair && self->merges[slot].pair != NO_PAIR)
         slot = (slot + 1) & self->merges_mask;
     return &self->merges[slot];
@@ -118,23 +135,69 @@ gboolean glint_bpe_can_merge(const GlintBpe *self, const char *left, gsize left_
            merged_id(self, left, left_length, right, right_length) >= 0;
 }
 
-gboolean glint_bpe_add_merge(GlintBpe *self, const char *left, gsize left_length, const char *right, gsize right_length, GError **error)
+/* The ids of a pending merge, from texts already in the cache. */
+static gboolean resolve(const GlintBpe *self, Pending *p, gsize number, GError **error)
 {
-    gint64 a = glint_vocabulary_id(self->vocabulary, left, left_length), b = glint_vocabulary_id(self->vocabulary, right, right_length);
-    gint64 id = a < 0 || b < 0 ? -1 : merged_id(self, left, left_length, right, right_length);
-    if (id < 0)
+    const char *left = self->batch_text->str + p->start, *right = left + p->left, *whole = self->batch_text->str + p->whole_start;
+    gint64 a = glint_vocabulary_id_hashed(self->vocabulary, left, p->left, p->hashes[0]);
+    gint64 b = glint_vocabulary_id_hashed(self->vocabulary, right, p->right, p->hashes[1]);
+    gint64 id = glint_vocabulary_id_hashed(self->vocabulary, whole, p->whole, p->hashes[2]);
+    if (a < 0 || b < 0 || id < 0)
         return glint_fail(error, GLINT_ERROR_FORMAT, "model.merges[%" G_GSIZE_FORMAT "] (\"%.*s\" \"%.*s\") %s a token that model.vocab lacks; the file is damaged or made for another vocabulary",
-                          self->n_merges, (int)MIN(left_length, 100), left, (int)MIN(right_length, 100), right, a < 0 || b < 0 ? "names" : "makes");
-    Merge *place = (Merge *)find_merge(self, (guint32)a, (guint32)b);
-    self->n_pairs += place->pair == NO_PAIR; /* a repeated merge takes the later rank, as upstream */
-    *place = (Merge){(guint64)a << 32 | (guint64)b, (guint32)self->n_merges++, (guint32)id};
-    if (self->n_pairs * 2 > self->merges_mask)
-        resize(self, (self->merges_mask + 1) * 2);
+                          number, (int)MIN(p->left, 100), left, (int)MIN(p->right, 100), right, a < 0 || b < 0 ? "names" : "makes");
+    p->pair = (guint64)a << 32 | (guint64)b;
+    p->id = (guint32)id;
     return TRUE;
 }
 
-void glint_bpe_seal(GlintBpe *self)
+static gboolean add_batch(GlintBpe *self, GError **error)
 {
+    for (int step = 0; step < 3; step++)
+        for (guint i = 0; i < self->n_batch; i++)
+            for (int k = 0; k < 3; k++)
+                glint_vocabulary_prefetch(self->vocabulary, self->batch[i].hashes[k], step);
+    for (guint i = 0; i < self->n_batch; i++) {
+        if (!resolve(self, &self->batch[i], self->n_merges + i, error))
+            return FALSE;
+        __builtin_prefetch(&self->merges[merge_slot(self, self->batch[i].pair)], 1);
+    }
+    for (guint i = 0; i < self->n_batch; i++) {
+        const Pending *p = &self->batch[i];
+        Merge *place = (Merge *)find_merge(self, (guint32)(p->pair >> 32), (guint32)p->pair);
+        self->n_pairs += place->pair == NO_PAIR; /* a repeated merge takes the later rank, as upstream */
+        *place = (Merge){p->pair, (guint32)self->n_merges++, p->id};
+        if (self->n_pairs * 2 > self->merges_mask)
+            resize(self, (self->merges_mask + 1) * 2);
+    }
+    self->n_batch = 0;
+    g_string_truncate(self->batch_text, 0);
+    return TRUE;
+}
+
+gboolean glint_bpe_add_merge(GlintBpe *self, const char *left, gsize left_length, const char *right, gsize right_length, GError **error)
+{
+    GString *text = self->batch_text;
+    Pending *p = &self->batch[self->n_batch++];
+    gsize skip = MIN(self->prefix_length, right_length);
+    *p = (Pending){.start = text->len, .left = left_length, .right = right_length, .whole_start = text->len, .whole = left_length + right_length};
+    g_string_append_len(text, left, (gssize)left_length);
+    g_string_append_len(text, right, (gssize)right_length);
+    if (skip > 0) {
+        p->whole_start = text->len;
+        p->whole -= skip;
+        g_string_append_len(text, left, (gssize)left_length);
+        g_string_append_len(text, right + skip, (gssize)(right_length - skip));
+    }
+    p->hashes[0] = glint_text_hash(text->str + p->start, left_length);
+    p->hashes[1] = glint_text_hash(text->str + p->start + left_length, right_length);
+    p->hashes[2] = glint_text_hash(text->str + p->whole_start, p->whole);
+    return self->n_batch < BATCH || add_batch(self, error);
+}
+
+gboolean glint_bpe_seal(GlintBpe *self, GError **error)
+{
+    if (!add_batch(self, error))
+        return FALSE;
     for (gunichar c = 0; c < DIRECT_CHARS; c++) {
         char text[6];
         gint n = g_unichar_to_utf8(c, text);
@@ -144,6 +207,7 @@ void glint_bpe_seal(GlintBpe *self)
     glint_vocabulary_byte_tokens(self->vocabulary, self->bytes);
     gint64 unk = self->unk_token ? glint_vocabulary_id(self->vocabulary, self->unk_token, strlen(self->unk_token)) : -1;
     self->unk = unk < 0 ? ABSENT : (guint32)unk;
+    return TRUE;
 }
 
 /* ---- encoding ------------------------------------------------------------------------------------------------------- */
@@ -165,12 +229,12 @@ void glint_bpe_scratch_free(GlintBpeScratch *self)
     g_free(self);
 }
 
-static gboolean has_affixes(const GlintBpe *self) { return self->prefix_length > 0 || self->word_suffix[0] != '\0'; }
+gboolean glint_bpe_has_affixes(const GlintBpe *self) { return self->prefix_length > 0 || self->word_suffix[0] != '\0'; }
 
 /* The id of the character `text`, with the affixes of its place in the piece. */
 static guint32 char_id(const GlintBpe *self, const char *text, gsize length, gunichar c, gboolean first, gboolean last, GString *buffer)
 {
-    if (!has_affixes(self) && c < DIRECT_CHARS)
+    if (!glint_bpe_has_affixes(self) && c < DIRECT_CHARS)
         return self->direct[c];
     g_string_truncate(buffer, 0);
     g_string_append(buffer, first ? "" : self->continuing_prefix);
@@ -209,7 +273,7 @@ static gboolean split_chars(const GlintBpe *self, const char *piece, gsize lengt
             glint_symbols_add(symbols, id, (guint32)n, FALSE);
             continue;
         }
-        gboolean affixed = has_affixes(self); /* then the bytes of the affixes fall back too, and char_id left all in the buffer */
+        gboolean affixed = glint_bpe_has_affixes(self); /* then the bytes of the affixes fall back too, and char_id left all in the buffer */
         const char *text = affixed ? scratch->buffer->str : piece + i;
         if (self->options.byte_fallback && add_bytes(self, text, affixed ? scratch->buffer->len : n, symbols))
             continue;
@@ -238,12 +302,6 @@ static gboolean find_listed(gconstpointer rules, const GlintSymbol *left, const 
 
 gboolean glint_bpe_encode(const GlintBpe *self, const char *piece, gsize length, GlintBpeScratch *scratch, GArray *ids, GError **error)
 {
-    gint64 whole = self->options.ignore_merges ? glint_vocabulary_id(self->vocabulary, piece, length) : -1;
-    if (whole >= 0) {
-        guint32 id = (guint32)whole;
-        g_array_append_val(ids, id);
-        return TRUE;
-    }
     if (!split_chars(self, piece, length, scratch, error))
         return FALSE;
     glint_symbols_merge(&scratch->symbols, find_listed, self);

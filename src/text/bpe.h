@@ -6,7 +6,7 @@
 typedef struct {
     const char *continuing_prefix, *word_suffix; /* NULL or "": none; copied */
     const char *unk_token;                       /* NULL: characters without a token are dropped, as upstream; copied */
-    gboolean fuse_unk, byte_fallback, ignore_merges;
+    gboolean fuse_unk, byte_fallback;
 } GlintBpeOptions;
 
 typedef struct GlintBpe GlintBpe;
@@ -18,11 +18,13 @@ void glint_bpe_free(GlintBpe *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintBpe, glint_bpe_free)
 /* Room for `n` merges without growing. */
 void glint_bpe_reserve(GlintBpe *self, gsize n);
-/* In order of rank. */
+/* In order of rank. What is wrong with a merge may be reported by a later call, or by glint_bpe_seal. */
 gboolean glint_bpe_add_merge(GlintBpe *self, const char *left, gsize left_length, const char *right, gsize right_length, GError **error);
 /* Whether both sides and what they make are tokens. */
 gboolean glint_bpe_can_merge(const GlintBpe *self, const char *left, gsize left_length, const char *right, gsize right_length);
-void glint_bpe_seal(GlintBpe *self);
+gboolean glint_bpe_seal(GlintBpe *self, GError **error);
+/* Whether what becomes of a character depends on where in its piece it stands. */
+gboolean glint_bpe_has_affixes(const GlintBpe *self);
 
 GlintBpeScratch *glint_bpe_scratch_new(void);
 void glint_bpe_scratch_free(GlintBpeScratch *self);

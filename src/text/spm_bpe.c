@@ -95,6 +95,8 @@ void glint_spm_bpe_free(GlintSpmBpe *self)
     g_free(self);
 }
 
+gboolean glint_spm_bpe_has_unused(const GlintSpmBpe *self) { return self->any_unused; }
+
 GlintSpmBpeScratch *glint_spm_bpe_scratch_new(void)
 {
     GlintSpmBpeScratch *self = g_new0(GlintSpmBpeScratch, 1);

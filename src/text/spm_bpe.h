@@ -9,6 +9,8 @@ typedef struct GlintSpmBpeScratch GlintSpmBpeScratch; /* working memory of one e
 /* `vocabulary` holds the pieces of `model` under their ids, and must outlive the result; `model` is only read. */
 GlintSpmBpe *glint_spm_bpe_new(const GlintVocabulary *vocabulary, const GlintSpmModel *model);
 void glint_spm_bpe_free(GlintSpmBpe *self);
+/* Whether the model has unused pieces: what one becomes can depend on the whole text. */
+gboolean glint_spm_bpe_has_unused(const GlintSpmBpe *self);
 
 GlintSpmBpeScratch *glint_spm_bpe_scratch_new(void);
 void glint_spm_bpe_scratch_free(GlintSpmBpeScratch *self);

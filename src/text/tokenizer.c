@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum { MAX_FILE = 1 << 30, MAX_TEXT = 1 << 28 };
+static const char space_symbol[] = "\xE2\x96\x81";
 
 /* ---- opening -------------------------------------------------------------------------------------------------------- */
 
@@ -41,8 +42,8 @@ static gboolean read_bpe(GlintTokenizer *self, const GlintTokenizerJson *json, c
         .unk_token = glint_json_string(model, "unk_token", NULL, &local),
         .fuse_unk = glint_json_bool(model, "fuse_unk", FALSE, &local),
         .byte_fallback = glint_json_bool(model, "byte_fallback", FALSE, &local),
-        .ignore_merges = glint_json_bool(model, "ignore_merges", FALSE, &local),
     };
+    self->ignore_merges = glint_json_bool(model, "ignore_merges", FALSE, &local);
     double dropout = glint_json_real(model, "dropout", 0, &local);
     if (local) {
         g_propagate_prefixed_error(error, local, "model: ");
@@ -53,10 +54,7 @@ static gboolean read_bpe(GlintTokenizer *self, const GlintTokenizerJson *json, c
     if (!glint_tokenizer_json_vocabulary(json, self->vocabulary, error))
         return FALSE;
     self->bpe = glint_bpe_new(self->vocabulary, &options);
-    if (!glint_tokenizer_json_merges(json, self->bpe, error))
-        return FALSE;
-    glint_bpe_seal(self->bpe);
-    return TRUE;
+    return glint_tokenizer_json_merges(json, self->bpe, error) && glint_bpe_seal(self->bpe, error);
 }
 
 static gboolean read_unigram(GlintTokenizer *self, const GlintTokenizerJson *json, const json_t *model, GError **error)
@@ -88,9 +86,22 @@ static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json,
         return FALSE;
     if (glint_vocabulary_n(self->vocabulary) == 0)
         return glint_fail(error, GLINT_ERROR_FORMAT, "model.vocab is empty");
-    if (glint_pretokenizer_splits(self->pretokenizer))
-        self->cache = glint_piece_cache_new();
     return TRUE;
+}
+
+/* SentencePiece-style tokenizers hand over whole texts as one piece. But where no token holds the byte before a U+2581 together with
+ * it, no merge crosses that place: the words on both sides are merged by themselves, which is faster, and makes them short enough
+ * to be remembered. (Not so for Unigram models, where the rounding of sums from the start of the text decides ties.) */
+static void find_word_cuts(GlintTokenizer *self)
+{
+    gboolean may = self->bpe ? !glint_bpe_has_affixes(self->bpe) : self->spm_bpe && !glint_spm_bpe_has_unused(self->spm_bpe);
+    self->cut_words = may && glint_vocabulary_id(self->vocabulary, space_symbol, strlen(space_symbol)) >= 0;
+    for (gsize id = 0; self->cut_words && id < glint_vocabulary_size(self->vocabulary); id++) {
+        gsize length = 0;
+        const char *token = glint_vocabulary_token(self->vocabulary, (guint32)id, &length), *end = token + length;
+        for (const char *p = token; length > 1 && (p = memmem(p + 1, (gsize)(end - p - 1), space_symbol, strlen(space_symbol))) != NULL;)
+            self->joined[(guint8)p[-1]] = TRUE;
+    }
 }
 
 gboolean glint_tokenizer_finish(GlintTokenizer *self, GError **error)
@@ -112,6 +123,9 @@ gboolean glint_tokenizer_finish(GlintTokenizer *self, GError **error)
         for (guint i = 0; i < around[side]->len; i++)
             if (!glint_tokenizer_token(self, g_array_index(around[side], guint32, i)))
                 return glint_fail(error, GLINT_ERROR_FORMAT, "the post-processor adds token id %u, which does not exist", g_array_index(around[side], guint32, i));
+    find_word_cuts(self);
+    if (self->cut_words || glint_pretokenizer_splits(self->pretokenizer))
+        self->cache = glint_piece_cache_new();
     return TRUE;
 }
 
@@ -279,22 +293,50 @@ typedef struct {
     GlintSpmBpeScratch *spm_bpe;
 } Scratch;
 
-static gboolean encode_piece(const GlintTokenizer *self, const char *piece, gsize length, Scratch *scratch, GArray *ids, GError **error)
+static gboolean add_whole(const GlintTokenizer *self, const char *piece, gsize length, GArray *ids)
+{
+    gint64 whole = glint_vocabulary_id(self->vocabulary, piece, length);
+    guint32 id = (guint32)whole;
+    if (whole >= 0)
+        g_array_append_val(ids, id);
+    return whole >= 0;
+}
+
+/* A piece, or a word cut out of one. */
+static gboolean encode_word(const GlintTokenizer *self, const char *word, gsize length, Scratch *scratch, GArray *ids, GError **error)
 {
     gpointer *slot = NULL;
     guint before = ids->len;
     gboolean ok = TRUE;
-    if (self->cache && glint_piece_cache_get(self->cache, piece, length, &slot, ids))
+    if (self->cache && glint_piece_cache_get(self->cache, word, length, &slot, ids))
         return TRUE;
-    if (self->bpe)
-        ok = glint_bpe_encode(self->bpe, piece, length, scratch->bpe, ids, error);
+    if (!self->cut_words && self->ignore_merges && add_whole(self, word, length, ids))
+        ok = TRUE;
+    else if (self->bpe)
+        ok = glint_bpe_encode(self->bpe, word, length, scratch->bpe, ids, error);
     else if (self->unigram)
-        ok = glint_unigram_encode(self->unigram, piece, length, scratch->unigram, ids, error);
+        ok = glint_unigram_encode(self->unigram, word, length, scratch->unigram, ids, error);
     else
-        glint_spm_bpe_encode(self->spm_bpe, piece, length, scratch->spm_bpe, ids);
+        glint_spm_bpe_encode(self->spm_bpe, word, length, scratch->spm_bpe, ids);
     if (ok && slot)
-        glint_piece_cache_put(slot, piece, length, ids->len > before ? &g_array_index(ids, guint32, before) : NULL, ids->len - before);
+        glint_piece_cache_put(slot, word, length, ids->len > before ? &g_array_index(ids, guint32, before) : NULL, ids->len - before);
     return ok;
+}
+
+static gboolean encode_piece(const GlintTokenizer *self, const char *piece, gsize length, Scratch *scratch, GArray *ids, GError **error)
+{
+    gsize start = 0, n_space = strlen(space_symbol);
+    if (!self->cut_words)
+        return encode_word(self, piece, length, scratch, ids, error);
+    if (self->ignore_merges && add_whole(self, piece, length, ids))
+        return TRUE;
+    for (gsize i = 1; i + n_space <= length; i++)
+        if (piece[i] == space_symbol[0] && piece[i + 1] == space_symbol[1] && piece[i + 2] == space_symbol[2] && !self->joined[(guint8)piece[i - 1]]) {
+            if (!encode_word(self, piece + start, i - start, scratch, ids, error))
+                return FALSE;
+            start = i;
+        }
+    return encode_word(self, piece + start, length - start, scratch, ids, error);
 }
 
 static gboolean encode_pieces(const GlintTokenizer *self, const GlintPieces *pieces, GArray *ids, GError **error)

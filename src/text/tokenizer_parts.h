@@ -16,7 +16,10 @@ struct GlintTokenizer {
     GlintBpe *bpe; /* exactly one of the three models */
     GlintUnigram *unigram;
     GlintSpmBpe *spm_bpe;
-    GlintPieceCache *cache; /* NULL: pieces are whole texts, which do not recur */
+    gboolean ignore_merges;  /* a piece that is a token is that token, whatever the merges say */
+    gboolean cut_words;      /* pieces may be cut before U+2581 ... */
+    gboolean joined[256];    /* ... but not behind these bytes */
+    GlintPieceCache *cache;  /* NULL: pieces are whole texts, which do not recur */
     GlintNormalizer *normalizer;
     GlintAddedTokens *added;
     GlintPretokenizer *pretokenizer;
@@ -26,6 +29,6 @@ struct GlintTokenizer {
     char *sha256;
 };
 
-/* Checks that added tokens agree with the vocabulary and that the post-processor's ids exist, and sets `size`: the last step of
- * building. */
+/* The last step of building: checks that added tokens agree with the vocabulary and that the post-processor's ids exist, and sets
+ * `size`, `cut_words`, `joined` and `cache`. */
 gboolean glint_tokenizer_finish(GlintTokenizer *self, GError **error);

@@ -161,7 +161,16 @@ gint64 glint_vocabulary_id(const GlintVocabulary *self, const char *token, gsize
     return glint_vocabulary_id_hashed(self, token, length, glint_text_hash(token, length));
 }
 
-void glint_vocabulary_prefetch(const GlintVocabulary *self, guint32 hash) { __builtin_prefetch(&self->slots[hash & self->mask]); }
+void glint_vocabulary_prefetch(const GlintVocabulary *self, guint32 hash, int step)
+{
+    const Slot *slot = &self->slots[hash & self->mask];
+    if (step == 0)
+        __builtin_prefetch(slot);
+    else if (slot->id != ABSENT && step == 1)
+        __builtin_prefetch(&g_array_index(self->entries, Entry, slot->id));
+    else if (slot->id != ABSENT)
+        __builtin_prefetch(self->arena->str + g_array_index(self->entries, Entry, slot->id).offset);
+}
 
 gint64 glint_vocabulary_id_hashed(const GlintVocabulary *self, const char *token, gsize length, guint32 hash)
 {

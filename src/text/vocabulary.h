@@ -19,9 +19,10 @@ gsize glint_vocabulary_n(const GlintVocabulary *self);                          
 const char *glint_vocabulary_token(const GlintVocabulary *self, guint32 id, gsize *length); /* NULL if no such id; `length` may be NULL */
 gint64 glint_vocabulary_id(const GlintVocabulary *self, const char *token, gsize length);   /* -1 if absent */
 
-/* The same in two parts, so that a reader of a large file can hash several texts ahead and hide the misses of the cache. */
+/* The same in parts, for who looks up many texts: prefetch for all of them, step 0, then 1, then 2, and their lookups find what they
+ * need in the cache. */
 guint32 glint_text_hash(const char *text, gsize length);
-void glint_vocabulary_prefetch(const GlintVocabulary *self, guint32 hash);
+void glint_vocabulary_prefetch(const GlintVocabulary *self, guint32 hash, int step);
 gint64 glint_vocabulary_id_hashed(const GlintVocabulary *self, const char *token, gsize length, guint32 hash);
 
 /* <0x00> … <0xFF>: the ids of the byte tokens, G_MAXUINT32 where there is none. */

@@ -145,8 +145,23 @@ def compare(name, texts, ours, theirs, parts):
     return wrong
 
 
+def load(path):
+    """Upstream refuses merges in the old form ("a b") whose tokens hold spaces, as Llama 2's file has them; in the new form it takes them."""
+    try:
+        return Tokenizer.from_file(path)
+    except Exception as refusal:
+        if "Merges" not in str(refusal):
+            raise
+    with open(path) as f:
+        spec = json.load(f)
+    vocab = spec["model"]["vocab"]
+    cuts = lambda m: [(m[:i], m[i + 1:]) for i, c in enumerate(m) if c == " "]
+    spec["model"]["merges"] = [next((list(c) for c in cuts(m) if all(t in vocab for t in (*c, "".join(c)))), m) for m in spec["model"]["merges"]]
+    return Tokenizer.from_str(json.dumps(spec))
+
+
 def check_json(tool, name, path, n, seed):
-    tk = Tokenizer.from_file(path)
+    tk = load(path)
     special = [t.content for t in tk.get_added_tokens_decoder().values()]
     texts = strings(n, seed, special[:40])
     expected = []
@@ -187,7 +202,7 @@ def main():
     parser.add_argument("-n", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         path = lambda name: os.path.join(folder, name)
