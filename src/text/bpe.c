@@ -210,6 +210,10 @@ gboolean glint_bpe_seal(GlintBpe *self, GError **error)
     return TRUE;
 }
 
+static gboolean has_affixes(const GlintBpe *self) { return self->prefix_length > 0 || self->word_suffix[0] != '\0'; }
+
+gboolean glint_bpe_may_cut(const GlintBpe *self) { return !has_affixes(self) && self->unk != ABSENT; }
+
 /* ---- encoding ------------------------------------------------------------------------------------------------------- */
 
 GlintBpeScratch *glint_bpe_scratch_new(void)
@@ -229,12 +233,11 @@ void glint_bpe_scratch_free(GlintBpeScratch *self)
     g_free(self);
 }
 
-gboolean glint_bpe_has_affixes(const GlintBpe *self) { return self->prefix_length > 0 || self->word_suffix[0] != '\0'; }
 
 /* The id of the character `text`, with the affixes of its place in the piece. */
 static guint32 char_id(const GlintBpe *self, const char *text, gsize length, gunichar c, gboolean first, gboolean last, GString *buffer)
 {
-    if (!glint_bpe_has_affixes(self) && c < DIRECT_CHARS)
+    if (!has_affixes(self) && c < DIRECT_CHARS)
         return self->direct[c];
     g_string_truncate(buffer, 0);
     g_string_append(buffer, first ? "" : self->continuing_prefix);
@@ -273,7 +276,7 @@ static gboolean split_chars(const GlintBpe *self, const char *piece, gsize lengt
             glint_symbols_add(symbols, id, (guint32)n, FALSE);
             continue;
         }
-        gboolean affixed = glint_bpe_has_affixes(self); /* then the bytes of the affixes fall back too, and char_id left all in the buffer */
+        gboolean affixed = has_affixes(self); /* then the bytes of the affixes fall back too, and char_id left all in the buffer */
         const char *text = affixed ? scratch->buffer->str : piece + i;
         if (self->options.byte_fallback && add_bytes(self, text, affixed ? scratch->buffer->len : n, symbols))
             continue;

@@ -23,8 +23,9 @@ gboolean glint_bpe_add_merge(GlintBpe *self, const char *left, gsize left_length
 /* Whether both sides and what they make are tokens. */
 gboolean glint_bpe_can_merge(const GlintBpe *self, const char *left, gsize left_length, const char *right, gsize right_length);
 gboolean glint_bpe_seal(GlintBpe *self, GError **error);
-/* Whether what becomes of a character depends on where in its piece it stands. */
-gboolean glint_bpe_has_affixes(const GlintBpe *self);
+/* Whether two parts of a piece that no token spans may be encoded one by one: not where a character's affixes depend on its place,
+ * nor where characters can vanish between two others. */
+gboolean glint_bpe_may_cut(const GlintBpe *self);
 
 GlintBpeScratch *glint_bpe_scratch_new(void);
 void glint_bpe_scratch_free(GlintBpeScratch *self);

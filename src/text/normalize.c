@@ -9,6 +9,7 @@
 #include "text/spm_normalize.h"
 #include "text/tokenizer_regex.h"
 #include "text/tokenizer_utf8.h"
+#include "text/unicode_versions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,22 +171,57 @@ void glint_normalizer_free(GlintNormalizer *self)
 
 /* ---- applying ------------------------------------------------------------------------------------------------------- */
 
+/* Appends the normal form of `text`. Characters that upstream's older tables lack stand for themselves, and nothing moves across. */
+static gboolean append_form(GString *out, const char *text, gsize length, utf8proc_option_t form, GError **error)
+{
+    gunichar c = 0;
+    for (gsize i = 0, start = 0, n; i <= length; i += n) {
+        n = i < length ? (gsize)ABS(glint_utf8_next(text + i, length - i, &c)) : 1;
+        if (i < length && !glint_char_is_new_to_forms(c))
+            continue;
+        utf8proc_uint8_t *result = NULL;
+        utf8proc_ssize_t n_result = i > start ? utf8proc_map((const utf8proc_uint8_t *)text + start, (utf8proc_ssize_t)(i - start), &result, form) : 0;
+        if (n_result < 0)
+            return glint_fail(error, GLINT_ERROR_FAILED, "Unicode normalization failed: %s", utf8proc_errmsg(n_result));
+        g_string_append_len(out, (const char *)result, n_result);
+        free(result);
+        if (i < length)
+            g_string_append_len(out, text + i, (gssize)n);
+        start = i + n;
+    }
+    return TRUE;
+}
+
+/* Only islands are normalized: from one character before the first that could change, or change what stands before it, up to the next
+ * ASCII character, which composes with nothing on its left. */
 static gboolean unicode_form(GString *text, utf8proc_option_t form, GError **error)
 {
     /* lead bytes below 0xCC are characters below U+0300: their own NFC; the other forms only spare ASCII */
     guint8 limit = form == (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE) ? 0xCC : 0x80;
-    gsize i = 0;
-    while (i < text->len && (guint8)text->str[i] < limit)
-        i++;
-    if (i == text->len)
+    g_autoptr(GString) out = NULL;
+    gsize done = 0, previous = 0; /* all before `done` is in `out`; start of the character before i */
+    for (gsize i = 0; i < text->len;) {
+        if ((guint8)text->str[i] < limit) {
+            previous = i++;
+            while (i < text->len && ((guint8)text->str[i] & 0xC0) == 0x80)
+                i++;
+            continue;
+        }
+        gsize start = MAX(previous, done), end = i;
+        while (end < text->len && (guint8)text->str[end] >= 0x80)
+            end++;
+        if (!out)
+            out = g_string_sized_new(text->len + 16);
+        g_string_append_len(out, text->str + done, (gssize)(start - done));
+        if (!append_form(out, text->str + start, end - start, form, error))
+            return FALSE;
+        done = previous = i = end;
+    }
+    if (!out)
         return TRUE;
-    utf8proc_uint8_t *result = NULL;
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text->str, (utf8proc_ssize_t)text->len, &result, form);
-    if (n < 0)
-        return glint_fail(error, GLINT_ERROR_FAILED, "Unicode normalization failed: %s", utf8proc_errmsg(n));
+    g_string_append_len(out, text->str + done, (gssize)(text->len - done));
     g_string_truncate(text, 0);
-    g_string_append_len(text, (const char *)result, n);
-    free(result);
+    g_string_append_len(text, out->str, (gssize)out->len);
     return TRUE;
 }
 
@@ -208,6 +244,12 @@ static gunichar nmt_char(gunichar c)
     return c;
 }
 
+/* A mark, by upstream's older tables, for which U+1CF2 and U+1CF3 are marks too. */
+static gboolean is_accent(gunichar c)
+{
+    return (glint_char_is_mark(c) && !glint_char_is_new_to_forms(c)) || c == 0x1CF2 || c == 0x1CF3;
+}
+
 static void map_chars(GString *text, StepKind kind)
 {
     g_autoptr(GString) out = g_string_sized_new(text->len + 8);
@@ -220,8 +262,8 @@ static void map_chars(GString *text, StepKind kind)
         if (kind == STEP_LOWERCASE && c == 0x130)
             g_string_append(out, "i\xCC\x87"); /* the one character whose lower case is two */
         else if (kind == STEP_LOWERCASE)
-            g_string_append_unichar(out, (gunichar)utf8proc_tolower((utf8proc_int32_t)c));
-        else if (kind == STEP_STRIP_ACCENTS ? !glint_char_is_mark(c) : nmt_char(c) == c)
+            g_string_append_unichar(out, glint_char_new_lower((gunichar)utf8proc_tolower((utf8proc_int32_t)c)));
+        else if (kind == STEP_STRIP_ACCENTS ? !is_accent(c) : nmt_char(c) == c)
             g_string_append_len(out, source, (gssize)length);
         else if (kind == STEP_NMT && nmt_char(c) == ' ')
             g_string_append_c(out, ' ');

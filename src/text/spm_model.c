@@ -187,6 +187,8 @@ static gboolean check_denormalizer(GlintSpmBytes message, GError **error)
 static gboolean check_pieces(GlintSpmModel *self, GError **error)
 {
     guint n_unknown = 0, n_bytes = 0;
+    if (self->pieces->len == 0)
+        return bad("it holds no pieces", error);
     for (guint i = 0; i < self->pieces->len; i++) {
         GlintSpmType type = g_array_index(self->pieces, GlintSpmPiece, i).type;
         if (type == GLINT_SPM_UNKNOWN) {

@@ -82,6 +82,7 @@ static gsize leading_spaces(GlintSpmBytes bytes)
     return n;
 }
 
+/* The newer way with the prefix (not every_stretch) is transformers': it is left out where the stretch starts with a space anyway. */
 gboolean glint_spm_normalizer_apply(const GlintSpmNormalizer *self, const char *text, gsize length, gboolean first, GString *out, GError **error)
 {
     gsize at = 0, n = 0, start = out->len;
@@ -94,7 +95,7 @@ gboolean glint_spm_normalizer_apply(const GlintSpmNormalizer *self, const char *
     }
     if (at == length)
         return TRUE;
-    if (self->dummy_prefix && (first || self->every_stretch))
+    if (self->dummy_prefix && self->every_stretch)
         append_space(self, out);
     gboolean after_space = self->remove_extra;
     for (; at < length; at += n) {
@@ -110,5 +111,7 @@ gboolean glint_spm_normalizer_apply(const GlintSpmNormalizer *self, const char *
     gsize n_space = strlen(space);
     while (self->remove_extra && out->len >= start + n_space && memcmp(out->str + out->len - n_space, space, n_space) == 0)
         g_string_truncate(out, out->len - n_space);
+    if (self->dummy_prefix && !self->every_stretch && first && out->len > start && !g_str_has_prefix(out->str + start, space))
+        g_string_insert(out, (gssize)start, space);
     return TRUE;
 }

@@ -94,12 +94,12 @@ static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json,
  * to be remembered. (Not so for Unigram models, where the rounding of sums from the start of the text decides ties.) */
 static void find_word_cuts(GlintTokenizer *self)
 {
-    gboolean may = self->bpe ? !glint_bpe_has_affixes(self->bpe) : self->spm_bpe && !glint_spm_bpe_has_unused(self->spm_bpe);
+    gboolean may = self->bpe ? glint_bpe_may_cut(self->bpe) : self->spm_bpe && !glint_spm_bpe_has_unused(self->spm_bpe);
     self->cut_words = may && glint_vocabulary_id(self->vocabulary, space_symbol, strlen(space_symbol)) >= 0;
     for (gsize id = 0; self->cut_words && id < glint_vocabulary_size(self->vocabulary); id++) {
         gsize length = 0;
-        const char *token = glint_vocabulary_token(self->vocabulary, (guint32)id, &length), *end = token + length;
-        for (const char *p = token; length > 1 && (p = memmem(p + 1, (gsize)(end - p - 1), space_symbol, strlen(space_symbol))) != NULL;)
+        const char *token = glint_vocabulary_token(self->vocabulary, (guint32)id, &length);
+        for (const char *p = token; length > 1 && (p = memmem(p + 1, (gsize)(token + length - p - 1), space_symbol, strlen(space_symbol))) != NULL;)
             self->joined[(guint8)p[-1]] = TRUE;
     }
 }

@@ -2,8 +2,8 @@
  * say what is put around it and which tokens are recognised in it:
  *   added tokens   those of "added_tokens_decoder" in tokenizer_config.json (which may also rename a piece kept free for it) and
  *                  of added_tokens.json, and the model's control and unknown pieces; found in the text as given
- *   dummy prefix   before each stretch between added tokens, as older files have it, or before the first only when
- *                  "legacy" is false
+ *   dummy prefix   before each stretch between added tokens, or when "legacy" is false only before one that starts the text, and
+ *                  not with a space
  *   BOS and EOS    "add_bos_token" and "add_eos_token"; else BOS where the model has one and no EOS, as the Llama, Gemma and Mistral
  *                  classes do, and the other way round for T5's
  * The decoder is that of transformers' converted files: U+2581 to spaces, bytes to text, the dummy prefix off. */
@@ -139,11 +139,16 @@ static GlintDecoder *make_decoder(const GlintSpmModel *model, GError **error)
     return glint_decoder_new(spec, error);
 }
 
-static void make_model(GlintTokenizer *self, const GlintSpmModel *model)
+static gboolean make_model(GlintTokenizer *self, const GlintSpmModel *model, GError **error)
 {
+    guint32 bytes[256];
+    glint_vocabulary_byte_tokens(self->vocabulary, bytes);
+    for (guint b = 0; model->byte_fallback && b < 256; b++)
+        if (bytes[b] == G_MAXUINT32)
+            return glint_fail(error, GLINT_ERROR_FORMAT, "byte_fallback is on, but there is no piece <0x%02X>; the file is damaged, or added_tokens_decoder renames it", b);
     if (model->model_type == GLINT_SPM_BPE) {
         self->spm_bpe = glint_spm_bpe_new(self->vocabulary, model);
-        return;
+        return TRUE;
     }
     const GlintUnigramOptions options = {.sentencepiece = TRUE, .byte_fallback = model->byte_fallback, .unk = model->unk};
     self->unigram = glint_unigram_new(self->vocabulary, &options);
@@ -154,6 +159,7 @@ static void make_model(GlintTokenizer *self, const GlintSpmModel *model)
                                                                         : GLINT_UNIGRAM_OUTSIDE;
         glint_unigram_set(self->unigram, i, (double)piece->score, kind);
     }
+    return TRUE;
 }
 
 static gboolean build(Builder *b, GlintTokenizer *self, const GlintSpmModel *model, GError **error)
@@ -164,9 +170,9 @@ static gboolean build(Builder *b, GlintTokenizer *self, const GlintSpmModel *mod
         g_propagate_prefixed_error(error, local, "tokenizer_config.json: ");
         return FALSE;
     }
-    if (!add_decoder_tokens(b, error) || !add_control_pieces(b, model, error) || !fill_vocabulary(b, model, self->vocabulary, error))
+    if (!add_decoder_tokens(b, error) || !add_control_pieces(b, model, error) || !fill_vocabulary(b, model, self->vocabulary, error) ||
+        !make_model(self, model, error))
         return FALSE;
-    make_model(self, model);
     self->normalizer = glint_normalizer_new_spm(model, legacy, error);
     self->pretokenizer = glint_pretokenizer_new(NULL, NULL);
     self->decoder = make_decoder(model, error);

@@ -130,7 +130,8 @@ static void viterbi(const GlintUnigram *self, const char *piece, gsize length, N
             if (id < 0)
                 continue;
             gsize n = end + 1 - at;
-            offer(self, &nodes[end + 1], token_score(self, (guint32)id, n) + before, (gint32)at, (guint32)id);
+            guint32 token = (gint64)id == self->options.unk ? ABSENT : (guint32)id; /* its name written in the text: Hugging Face's fuses it too */
+            offer(self, &nodes[end + 1], token_score(self, (guint32)id, n) + before, (gint32)at, token);
             known |= n == one;
         }
         if (!known)
