@@ -198,12 +198,7 @@ gboolean glint_bpe_seal(GlintBpe *self, GError **error)
 {
     if (!add_batch(self, error))
         return FALSE;
-    for (gunichar c = 0; c < DIRECT_CHARS; c++) {
-        char text[6];
-        gint n = g_unichar_to_utf8(c, text);
-        gint64 id = glint_vocabulary_id(self->vocabulary, text, (gsize)n);
-        self->direct[c] = id < 0 ? ABSENT : (guint32)id;
-    }
+    glint_vocabulary_characters(self->vocabulary, self->direct, DIRECT_CHARS);
     glint_vocabulary_byte_tokens(self->vocabulary, self->bytes);
     gint64 unk = self->unk_token ? glint_vocabulary_id(self->vocabulary, self->unk_token, strlen(self->unk_token)) : -1;
     self->unk = unk < 0 ? ABSENT : (guint32)unk;

@@ -22,7 +22,8 @@ GlintCharsmap *glint_charsmap_new(const void *bytes, gsize length, GError **erro
         memcpy(&size, bytes, 4);
     size = GUINT32_FROM_LE(size);
     if (length < 8 || size < 4 || size % 4 != 0 || size > length - 4) {
-        glint_fail(error, GLINT_ERROR_FORMAT, "precompiled_charsmap: %" G_GSIZE_FORMAT " bytes that claim a trie of %u; the file is damaged", length, size);
+        glint_fail(error, GLINT_ERROR_FORMAT, "precompiled_charsmap: %" G_GSIZE_FORMAT " bytes that claim a trie of %u; the file is damaged",
+                   length, size);
         return NULL;
     }
     const char *rest = (const char *)bytes + 4 + size;
@@ -52,7 +53,8 @@ void glint_charsmap_free(GlintCharsmap *self)
 
 static gboolean boundary(const char *text, gsize length, gsize at) { return at >= length || ((guint8)text[at] & 0xC0) != 0x80; }
 
-gboolean glint_charsmap_match(const GlintCharsmap *self, const char *text, gsize length, gboolean longest, gsize *consumed, const char **replacement, GError **error)
+gboolean glint_charsmap_match(const GlintCharsmap *self, const char *text, gsize length, gboolean longest, gsize *consumed,
+                              const char **replacement, GError **error)
 {
     const guint32 *units = self->units;
     gsize value = 0;
@@ -79,7 +81,8 @@ gboolean glint_charsmap_match(const GlintCharsmap *self, const char *text, gsize
         return TRUE;
     const GString *all = self->replacements;
     if (value >= all->len || !boundary(all->str, all->len, value) || !boundary(text, length, *consumed))
-        return glint_fail(error, GLINT_ERROR_FORMAT, "precompiled_charsmap: an entry points outside the table of replacements; the tokenizer's file is damaged");
+        return glint_fail(error, GLINT_ERROR_FORMAT,
+                          "precompiled_charsmap: an entry points outside the table of replacements; the tokenizer's file is damaged");
     *replacement = all->str + value;
     return TRUE;
 }

@@ -77,11 +77,7 @@ GlintSpmBpe *glint_spm_bpe_new(const GlintVocabulary *vocabulary, const GlintSpm
         self->any_unused |= self->unused[i];
     }
     glint_vocabulary_byte_tokens(vocabulary, self->bytes);
-    for (gunichar c = 0; c < DIRECT_CHARS; c++) {
-        char text[6];
-        gint64 id = glint_vocabulary_id(vocabulary, text, (gsize)g_unichar_to_utf8(c, text));
-        self->direct[c] = id < 0 ? ABSENT : (guint32)id;
-    }
+    glint_vocabulary_characters(vocabulary, self->direct, DIRECT_CHARS);
     return self;
 }
 

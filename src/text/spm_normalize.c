@@ -24,7 +24,8 @@ GlintSpmNormalizer *glint_spm_normalizer_new(const GlintSpmModel *model, gboolea
     if (model->charsmap.length > 0 && !(charsmap = glint_charsmap_new(model->charsmap.data, model->charsmap.length, error)))
         return NULL;
     GlintSpmNormalizer *self = g_new0(GlintSpmNormalizer, 1);
-    *self = (GlintSpmNormalizer){charsmap, glint_trie_new(), model->add_dummy_prefix, every_stretch, model->remove_extra_whitespaces, model->escape_whitespaces};
+    *self = (GlintSpmNormalizer){charsmap,      glint_trie_new(), model->add_dummy_prefix,
+                                 every_stretch, model->remove_extra_whitespaces, model->escape_whitespaces};
     for (guint i = 0; i < model->pieces->len; i++) {
         const GlintSpmPiece *piece = &g_array_index(model->pieces, GlintSpmPiece, i);
         if (piece->type == GLINT_SPM_USER_DEFINED)

@@ -3,6 +3,7 @@
 #include "text/vocabulary.h"
 
 #include "base/error.h"
+#include "text/tokenizer_utf8.h"
 
 #include <string.h>
 
@@ -176,6 +177,19 @@ gint64 glint_vocabulary_id_hashed(const GlintVocabulary *self, const char *token
 {
     guint32 id = find_slot(self, token, length, hash)->id;
     return id == ABSENT ? -1 : (gint64)id;
+}
+
+void glint_vocabulary_characters(const GlintVocabulary *self, guint32 *ids, gsize n)
+{
+    for (gsize c = 0; c < n; c++)
+        ids[c] = ABSENT;
+    for (guint32 id = 0; id < self->entries->len; id++) {
+        Entry entry = g_array_index(self->entries, Entry, id);
+        gunichar c = 0;
+        if (entry.offset != ABSENT && entry.length > 0 && entry.length <= 4 &&
+            glint_utf8_next(self->arena->str + entry.offset, entry.length, &c) == (int)entry.length && c < n)
+            ids[c] = id;
+    }
 }
 
 void glint_vocabulary_byte_tokens(const GlintVocabulary *self, guint32 ids[256])

@@ -25,6 +25,8 @@ guint32 glint_text_hash(const char *text, gsize length);
 void glint_vocabulary_prefetch(const GlintVocabulary *self, guint32 hash, int step);
 gint64 glint_vocabulary_id_hashed(const GlintVocabulary *self, const char *token, gsize length, guint32 hash);
 
+/* The ids of single characters below `n`, by code point; G_MAXUINT32 where there is none. */
+void glint_vocabulary_characters(const GlintVocabulary *self, guint32 *ids, gsize n);
 /* <0x00> … <0xFF>: the ids of the byte tokens, G_MAXUINT32 where there is none. */
 void glint_vocabulary_byte_tokens(const GlintVocabulary *self, guint32 ids[256]);
 guint64 glint_mix(guint64 x); /* spreads the bits of a key for a hash table */
