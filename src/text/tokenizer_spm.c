@@ -47,8 +47,10 @@ static gboolean add_token(Builder *b, gint64 id, const char *content, gsize leng
 static gboolean add_decoder_tokens(Builder *b, GError **error)
 {
     const char *key;
-    json_t *value;
-    json_object_foreach(json_object_get(b->config, "added_tokens_decoder"), key, value) {
+    json_t *value, *decoder = json_object_get(b->config, "added_tokens_decoder");
+    if (decoder && !json_is_object(decoder) && !json_is_null(decoder))
+        return glint_fail(error, GLINT_ERROR_FORMAT, "tokenizer_config.json: \"added_tokens_decoder\" must be an object");
+    json_object_foreach(decoder, key, value) {
         gint64 id;
         const json_t *content = json_object_get(value, "content");
         if (!g_ascii_string_to_signed(key, 10, 0, GLINT_MAX_TOKEN_ID, &id, NULL))

@@ -197,6 +197,7 @@ static void test_config_refused(void **state)
         {"{\"legacy\":1}", "tokenizer_config.json"},
         {"{\"added_tokens_decoder\":{\"x\":{\"content\":\"y\"}}}", "a content and an id"},
         {"{\"added_tokens_decoder\":{\"5\":{}}}", "a content and an id"},
+        {"{\"added_tokens_decoder\":[]}", "must be an object"},
         {"{\"added_tokens_decoder\":{\"99999999999\":{\"content\":\"y\"}}}", "a content and an id"},
         {"{\"added_tokens_decoder\":{\"2\":{\"content\":\"<s>\"}}}", "occurs twice"},
         {"{\"added_tokens_decoder\":{\"700\":{\"content\":\"a\"}}}", "make them agree"},
