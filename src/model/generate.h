@@ -57,7 +57,7 @@ typedef struct {
     gboolean (*on_step)(const GlintGenerateStep *step, gpointer user_data, GError **error); /* NULL ok */
     /* Each new token, with what it adds to the text that is sure to stay: valid UTF-8, nothing of a stop string; "" while
      * a character or a possible stop string is incomplete, and what was held back follows with the last call, `ended`. */
-    gboolean (*on_token)(gsize prompt, guint32 token, const char *text, gboolean ended, gpointer user_data, GError **error); /* NULL ok */
+    gboolean (*on_token)(gsize prompt, guint32 token, const char *text, gsize length, gboolean ended, gpointer user_data, GError **error); /* NULL ok */
     gpointer user_data; /* of both functions */
 } GlintGenerateSettings;
 void glint_generate_settings_init(GlintGenerateSettings *self);
@@ -76,6 +76,7 @@ const char *glint_finish_name(GlintFinish finish); /* "length", "stop_token", ..
 typedef struct {
     GArray *tokens; /* of guint32, what was generated, all of it */
     char *text;     /* what it adds to the prompt, special tokens left out; NULL without tokenizer */
+    gsize length;   /* of the text, in bytes: it may hold NUL characters */
     GlintFinish finish;
 } GlintContinuation;
 
@@ -99,6 +100,3 @@ GlintGeneration *glint_generate(GlintModel *model, const GlintTokenizer *tokeniz
 /* Tokens at which the model was taught to end: eos_token_id of generation_config.json, else of config.json, a number or a
  * list; empty where neither names one. GArray of guint32. */
 GArray *glint_stop_tokens_read(const char *folder, GError **error);
-
-gboolean glint_model_generate_greedy(GlintModel *model, const guint32 *prompt, gsize n_prompt, gsize max_new, const guint32 *stop, gsize n_stop,
-                                     const GlintTap *taps, gsize n_taps, GArray *out, GError **error);
