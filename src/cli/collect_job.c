@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/talk.h"
 #include "cli/resolve.h"
+#include <string.h>
 
 static json_t *describe_dataset(const GlintDataset *dataset, const char *path)
 {
@@ -78,37 +79,91 @@ static GlintModel *open_model(const GlintArgs *args, GlintTokenizer **tokenizer,
     return model;
 }
 
-static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **layers, GError **error)
+/* Appends `kind` at every layer of the list; kinds that the model lacks too, for the collector says so. */
+static void add_sites(GArray *sites, GlintSiteKind kind, const GArray *layers)
 {
-    const GlintModelInfo *info = glint_model_info(model);
-    gint64 named_layer = -1;
-    *options = (GlintCollectOptions){.site = GLINT_SITE_MLP_POST, .pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens,
-                                     .batch_size = (gsize)args->collect.batch_size, .seed = (guint64)args->common.seed, .checkpoint_seconds = 20};
-    if ((args->collect.site && !glint_site_parse(args->collect.site, &options->site, &named_layer, error)) ||
-        (args->collect.pool && !glint_pool_parse(args->collect.pool, &options->pool, error)))
+    for (guint k = 0; k < layers->len; k++) {
+        GlintSite site = {kind, g_array_index(layers, gsize, k)};
+        g_array_append_val(sites, site);
+    }
+}
+
+/* One name of --site, which may name a layer, at the layers of --layers otherwise. *named: whether it did. */
+static gboolean add_named(GArray *sites, const char *name, const GlintModel *model, const GArray *layers, gboolean *named, GError **error)
+{
+    GlintSiteKind kind;
+    gint64 layer = -1;
+    if (strcmp(name, "all") == 0) {
+        for (int k = 0; k < GLINT_SITE_COUNT; k++)
+            if (glint_model_site_width(model, (GlintSiteKind)k) > 0)
+                add_sites(sites, (GlintSiteKind)k, layers);
+        return TRUE;
+    }
+    if (!glint_site_parse(name, &kind, &layer, error))
         return FALSE;
-    if (named_layer >= 0 && args->collect.layers)
-        return glint_fail(error, GLINT_ERROR_USAGE, "--site names layer %" G_GINT64_FORMAT " already; leave --layers out", named_layer);
-    g_autofree char *one = named_layer >= 0 ? g_strdup_printf("%" G_GINT64_FORMAT, named_layer) : NULL;
-    *layers = glint_layers_parse(one ? one : args->collect.layers ? args->collect.layers : "all", info->n_layers, error);
-    if (!*layers)
+    *named = layer >= 0;
+    if (*named) {
+        GlintSite site = {kind, (gsize)layer};
+        g_array_append_val(sites, site);
+    } else
+        add_sites(sites, kind, layers);
+    return TRUE;
+}
+
+/* --site and --layers: the targets. */
+static GArray *targets_of(const GlintArgs *args, const GlintModel *model, GError **error)
+{
+    g_autoptr(GArray) layers = glint_layers_parse(args->collect.layers ? args->collect.layers : "all", glint_model_info(model)->n_layers, error);
+    if (!layers)
+        return NULL;
+    g_autoptr(GArray) sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
+    g_auto(GStrv) names = g_strsplit(args->collect.site ? args->collect.site : "mlp.hook_post", ",", -1);
+    gsize n_named = 0, n_names = g_strv_length(names);
+    for (char **name = names; *name; name++) {
+        gboolean named = FALSE;
+        if (!add_named(sites, g_strstrip(*name), model, layers, &named, error))
+            return NULL;
+        n_named += named;
+    }
+    if (n_named > 0 && n_named == n_names && args->collect.layers) {
+        glint_fail(error, GLINT_ERROR_USAGE, "--site %s names its layer already; leave --layers out", args->collect.site);
+        return NULL;
+    }
+    return g_steal_pointer(&sites);
+}
+
+static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **sites, GError **error)
+{
+    *options = (GlintCollectOptions){.pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens, .batch_size = (gsize)args->collect.batch_size,
+                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20};
+    if ((args->collect.pool && !glint_pool_parse(args->collect.pool, &options->pool, error)) ||
+        (args->collect.memory && !glint_args_bytes("--memory", args->collect.memory, &options->memory_bytes, error)) || !(*sites = targets_of(args, model, error)))
         return FALSE;
-    options->layers = (const gsize *)(void *)(*layers)->data;
-    options->n_layers = (*layers)->len;
-    if (glint_model_site_width(model, options->site) == 0)
-        return glint_fail(error, GLINT_ERROR_USAGE, "a %s model has no site %s", info->family, glint_site_suffix(options->site));
+    options->sites = (const GlintSite *)(void *)(*sites)->data;
+    options->n_sites = (*sites)->len;
     return TRUE;
 }
 
 static json_t *describe_collect(const GlintCollectOptions *options, const GlintCollectStats *stats)
 {
-    json_t *layers = json_array();
-    for (gsize k = 0; k < options->n_layers; k++)
-        json_array_append_new(layers, json_integer((json_int_t)options->layers[k]));
-    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "site", glint_site_suffix(options->site), "layers", layers, "pool",
+    json_t *sites = json_array();
+    for (gsize k = 0; k < options->n_sites; k++) {
+        g_autofree char *name = glint_site_name(&options->sites[k]);
+        json_array_append_new(sites, json_string(name));
+    }
+    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool",
                      glint_pool_name(options->pool), "max_tokens", (json_int_t)options->max_tokens, "batch_size", (json_int_t)options->batch_size,
                      "texts", (json_int_t)stats->n_texts, "tokens", (json_int_t)stats->n_tokens, "truncated", (json_int_t)stats->n_truncated,
                      "without_tokens", (json_int_t)stats->n_no_tokens, "seconds", stats->seconds, "resumed", stats->resumed, "reused", stats->reused);
+}
+
+static gboolean plan_only(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, const char *folder,
+                          json_t *report, GError **error)
+{
+    json_t *plan = glint_collect_plan(model, tokenizer, dataset, options, folder, error);
+    if (plan)
+        json_object_set_new(report, "plan", plan);
+    return plan != NULL;
 }
 
 gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *report, GError **error)
@@ -118,11 +173,14 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
         return FALSE;
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintModel) model = open_model(args, &tokenizer, report, error);
-    g_autoptr(GArray) layers = NULL;
+    g_autoptr(GArray) sites = NULL;
     GlintCollectOptions options;
     GlintCollectStats stats = {0};
-    if (!model || !collect_options(args, model, &options, &layers, error) ||
-        !glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
+    if (!model || !collect_options(args, model, &options, &sites, error))
+        return FALSE;
+    if (args->collect.dry_run)
+        return plan_only(model, tokenizer, dataset, &options, folder, report, error);
+    if (!glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
         return FALSE;
     json_object_set_new(report, "collect", describe_collect(&options, &stats));
     if (stats.reused)

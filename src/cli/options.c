@@ -20,7 +20,7 @@ void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       self->collect.layers, self->collect.pool, self->collect.memory, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
                        solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
@@ -44,11 +44,12 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
         END_OF_ENTRIES};
     const GOptionEntry collect[] = {
-        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "place in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ... (default: mlp.hook_post)", "SITE"),
+        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "places in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ..., a list of these, or all (default: mlp.hook_post)", "SITE,..."),
         ENTRY("layers", 0, G_OPTION_ARG_FILENAME, &a->collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"),
         ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first; or tokens, one row per token (default: mean)", "KIND"),
         ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
+        ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory, "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
         END_OF_ENTRIES};
     if (groups & GLINT_ARGS_MODEL)
         g_option_group_add_entries(group, model);
@@ -221,6 +222,21 @@ gboolean glint_args_real(const char *option, const char *text, double low, doubl
     if (x < low || x > high)
         return glint_fail(error, GLINT_ERROR_USAGE, "%s is %s; it must lie between %g and %g", option, text, low, high);
     *value = x;
+    return TRUE;
+}
+
+gboolean glint_args_bytes(const char *option, const char *text, gsize *bytes, GError **error)
+{
+    static const char units[] = "BKMGT";
+    char *end = NULL;
+    double x = g_ascii_strtod(text, &end), scale = 1;
+    const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : units;
+    for (const char *u = units; unit && u < unit; u++)
+        scale *= 1024;
+    const char *rest = *end ? end + 1 : end;
+    if (end == text || !unit || !(x * scale >= 1) || x * scale > 1e15 || (*rest && g_ascii_strcasecmp(rest, "B") != 0 && g_ascii_strcasecmp(rest, "iB") != 0))
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s needs a size such as 500M or 8G, not '%s'", option, text);
+    *bytes = (gsize)(x * scale);
     return TRUE;
 }
 

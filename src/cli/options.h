@@ -18,8 +18,9 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool;
+    char *site, *layers, *pool, *memory;
     int max_tokens, batch_size;
+    gboolean dry_run;
 } GlintCollectArgs;
 
 /* As typed; glint_solve_plan_read() (solve_plan.h) says what they mean and refuses what does not go together. */
@@ -72,5 +73,6 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
 
 /* Strict readers of option values; the messages name the option. */
 gboolean glint_args_real(const char *option, const char *text, double low, double high, double *value, GError **error);
+gboolean glint_args_bytes(const char *option, const char *text, gsize *bytes, GError **error); /* "8G", "500M", "1.5G"; powers of 1024 */
 gboolean glint_args_require(const char *option, const char *value, GError **error);
 gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GError **error);

@@ -1,12 +1,13 @@
-/* dataset x model x sites -> per-class moments on disk, streaming and resumable.
+/* dataset x model x targets -> per-class moments on disk, streaming and resumable. A target is one site of one layer.
  * Layout under `folder`:
  *   moments/settings.json                   what the moments depend on, and per class what was counted
  *   moments/<class>/<site>.safetensors      moments of one class at one layer, when done (moments.h; settings in the metadata)
  *   moments/.partial/                       while under way: state as of the last checkpoint, replaced atomically between
  *                                           batches, every few seconds and on interrupt
- * Site and layers are not among the settings: more layers or sites of the same run may be added to a folder later.
- * Classes are run one after the other, so that only one class's moments are in memory; when the layers do not fit
- * either, in several passes over its texts. Neither changes a bit of the result. */
+ * The targets are not among the settings: more layers or sites of the same run may be added to a folder later.
+ * Classes are run one after the other, so that only one class's moments are in memory. All targets of a class are fed by one
+ * pass over its texts, or, when they do not fit into `memory_bytes`, by as few passes as they do. Neither changes a bit of the
+ * result: a target's files are those of a run that collects nothing else. */
 #pragma once
 #include "collect/moments.h"
 #include "model/model.h"
@@ -26,27 +27,31 @@ gboolean glint_pool_parse(const char *text, GlintPool *pool, GError **error);
 const char *glint_pool_name(GlintPool pool);
 
 typedef struct {
-    GlintSiteKind site;
-    const gsize *layers; gsize n_layers;
+    const GlintSite *sites; gsize n_sites; /* the targets, in any order; named twice is taken once */
     GlintPool pool;
     gsize max_tokens;         /* a text's tokens (BOS counted) beyond this are cut; 0, or more than the model takes = the model's limit */
     gsize batch_size;         /* texts per batch, as the original's option; 0 = by tokens (default 4096 a batch) */
     guint64 seed;
     double checkpoint_seconds;/* default 20 (0 = default; negative = after every batch) */
-    gsize memory_bytes;       /* for the moments of one pass, at least one layer's; 0 = half of the machine's memory */
+    gsize memory_bytes;       /* for what one pass gathers, beside model and batch; 0 = half of the machine's memory */
 } GlintCollectOptions;
 
 typedef struct {
     gsize n_texts, n_tokens, n_truncated, n_no_tokens; /* n_no_tokens: texts that are empty after BOS is left out */
-    gsize n_tokens_run;       /* of this call: less than n_tokens when resumed, more when the layers took several passes */
+    gsize n_tokens_run;       /* of this call: less than n_tokens when resumed, more when there were several passes */
     double seconds;           /* of this call */
     gboolean resumed, reused; /* continued a partial run; found everything done */
 } GlintCollectStats;
 
-/* Runs everything that is not there yet. A folder whose settings differ (model, data, pooling, ...) is an error that says which
+/* Runs everything that is not there yet; says beforehand in how many passes. A target that does not fit into memory_bytes even by
+ * itself is GLINT_ERROR_USAGE. A folder whose settings differ (model, data, pooling, ...) is an error that says which
  * setting differs and how to proceed. GLINT_ERROR_DATA: a class with fewer than 2 samples; activations that are not finite.
  * GLINT_ERROR_INTERRUPTED: stopped by a signal, the state is saved. */
 gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, const char *folder, GlintCollectStats *stats, GError **error);
+
+/* What glint_collect would do, without doing it: an object with `passes`, each with its class, sites, bytes and tokens. NULL on error.
+ * Writes nothing. */
+json_t *glint_collect_plan(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, const char *folder, GError **error);
 
 /* Class names as folder names: bytes that a path cannot carry, a leading dot, and the names DESIGN 5 gives another meaning
  * ("moments", "compare", ...) are %XX-escaped. Different names give different folders. Free with g_free. */

@@ -1,9 +1,13 @@
 /* Private to the collect stage: the pieces collect.c puts together.
  *   plan.c      texts -> tokens -> batches, and what was counted
- *   pool.c      the tap that turns a batch's activations into rows of moments
- *   partial.c   the state of an unfinished run on disk
+ *   passes.c    which targets are collected in which pass over a class's texts, and the memory they take
+ *   unit.c      runs one pass: batches, checkpoints, finished files
+ *   listen.c    one target of a pass: the tap, what it feeds, and how that is saved, resumed and finished
+ *   pool.c      a batch's activations to one row per text
+ *   partial.c   the state of an unfinished pass on disk
  *   store.c     settings, names and finished files under moments/ */
 #pragma once
+#include "base/talk.h"
 #include "collect/collect.h"
 
 /* ---- plan.c ---- */
@@ -33,6 +37,7 @@ GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *d
 void glint_plan_free(GlintPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintPlan, glint_plan_free)
 gsize glint_plan_batches(const GlintPlan *self, gsize c);
+double glint_plan_tokens(const GlintPlan *self, gsize c, gsize n_batches); /* of the first batches of a class */
 
 /* A batch of the plan as the model takes it; all arrays owned. */
 typedef struct {
@@ -46,16 +51,10 @@ void glint_packed_release(GlintPacked *self);
 
 /* ---- pool.c ---- */
 
-typedef struct {
-    GlintMoments *moments;      /* rows go here */
-    GlintPool pool;
-    gsize prefix;
-    const GlintDataset *dataset;/* for messages */
-    const guint *texts;         /* of the batch under way */
-    double *rows;               /* scratch, GLINT_POOL_ROWS * width */
-} GlintListener;
-enum { GLINT_POOL_ROWS = 64 };
-gboolean glint_pool_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error);
+enum { GLINT_POOL_ROWS = 64 }; /* most rows pooled at a time */
+/* Pools sequences first .. first+n-1 of the batch into out [n, width]. bad[k]: first column of row k that is not finite, `width` when
+ * all are. Not for GLINT_POOL_TOKENS. */
+void glint_pool_rows(GlintPool pool, gsize prefix, const GlintBatch *batch, const float *rows, gsize width, gsize first, gsize n, float *out, gsize *bad);
 
 /* ---- store.c ---- */
 
@@ -78,19 +77,92 @@ gboolean glint_store_save(const char *folder, const char *class_name, const Glin
 
 /* ---- partial.c ---- */
 
+/* One pass over a class's texts, as far as it got. */
 typedef struct {
     char *class_name;
-    GlintSiteKind site;
-    GArray *layers;     /* gsize */
+    char *products;     /* glint_products(): what is kept of each target */
+    GArray *sites;      /* GlintSite */
     gsize next_batch, n_batches;
-    guint generation;   /* folder .partial/<generation> holds the moments */
+    guint generation;   /* folder .partial/<generation> holds what was gathered; 0 = nothing is saved yet */
 } GlintPartial;
 void glint_partial_free(GlintPartial *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintPartial, glint_partial_free)
 
 /* NULL without error when there is none. */
 GlintPartial *glint_partial_open(const char *folder, GError **error);
-GlintMoments *glint_partial_load(const GlintPartial *self, const char *folder, gsize layer, GError **error);
-/* Writes a new generation, makes it the current one, removes the older. `moments`: one per layer. */
-gboolean glint_partial_save(GlintPartial *self, const char *folder, GlintMoments *const *moments, GError **error);
+/* Where the current generation's files are; free with g_free. */
+char *glint_partial_folder(const GlintPartial *self, const char *folder);
+/* A checkpoint: begin gives an empty folder for the next generation (NULL on error), the caller fills it, and commit makes it the
+ * current one and removes the older. */
+char *glint_partial_begin(const GlintPartial *self, const char *folder, GError **error);
+gboolean glint_partial_commit(GlintPartial *self, const char *folder, GError **error);
 gboolean glint_partial_remove(const char *folder, GError **error);
+/* Whether any of its targets is not finished yet. */
+gboolean glint_partial_pending(const GlintPartial *self, const char *folder);
+
+/* ---- a run ---- */
+
+typedef struct {
+    GlintModel *model;
+    const GlintDataset *dataset;
+    const GlintCollectOptions *options;
+    const char *folder;
+    const GlintSettings *settings;
+    GlintPlan *plan;
+    GlintCollectStats *stats;
+    GArray *targets;    /* of GlintTarget: all that was asked for */
+    GlintProgress *bar;
+    double done;        /* tokens, for the bar */
+} GlintRun;
+
+static inline const char *glint_run_class(const GlintRun *run, gsize c) { return (const char *)g_ptr_array_index(run->dataset->classes, c); }
+
+/* ---- passes.c ---- */
+
+typedef struct { GlintSite site; gsize width; } GlintTarget;
+
+/* The targets that the options name, by layer and site. Errors: no target, a site or layer that the model lacks. */
+GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *options, GError **error);
+/* Bytes that a target takes while it is collected. */
+double glint_target_bytes(const GlintTarget *target, const GlintCollectOptions *options);
+/* What is kept of every target, as text. A pass can only be continued by a run that keeps the same. */
+char *glint_products(const GlintCollectOptions *options);
+/* Whether everything that is kept of a target is there. */
+gboolean glint_target_done(const GlintRun *run, gsize c, const GlintSite *site);
+
+typedef struct {
+    gsize c;              /* class */
+    GArray *targets;      /* of GlintTarget, by layer and site */
+    double bytes;         /* of all of them together */
+    GlintPartial *state;  /* of the pass that is continued; else NULL */
+} GlintPass;
+
+/* All passes that are left, in order (GPtrArray of GlintPass*, freed with the array). `partial` (may be NULL; taken) is the unfinished one: it
+ * comes first, without the targets that are finished. */
+GPtrArray *glint_passes_new(const GlintRun *run, GlintPartial *partial, GError **error);
+double glint_pass_tokens(const GlintRun *run, const GlintPass *pass);
+void glint_passes_say(const GlintRun *run, const GPtrArray *passes);
+json_t *glint_passes_describe(const GlintRun *run, const GPtrArray *passes);
+
+/* ---- listen.c ---- */
+
+/* One target of a pass: what is gathered there. */
+typedef struct {
+    const GlintRun *run;
+    GlintTarget target;
+    gsize c;
+    GlintMoments *moments;
+    const guint *texts;   /* borrowed: text number of each sequence of the batch under way */
+    float *rows;          /* borrowed scratch, GLINT_POOL_ROWS * width */
+} GlintListener;
+
+/* `resume`: folder of the checkpoint to go on from, or NULL to begin. What was opened is released by clear, also after an error. */
+gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const GlintTarget *target, gsize c, const char *resume, GError **error);
+void glint_listener_clear(GlintListener *self);
+gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error);
+gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error);
+gboolean glint_listener_finish(GlintListener *self, GError **error); /* writes the final files */
+
+/* ---- unit.c ---- */
+
+gboolean glint_run_pass(GlintRun *run, GlintPass *pass, GError **error);

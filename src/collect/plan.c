@@ -169,6 +169,15 @@ GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *d
     return check_samples(self, error) ? g_steal_pointer(&self) : NULL;
 }
 
+double glint_plan_tokens(const GlintPlan *self, gsize c, gsize n_batches)
+{
+    double sum = 0;
+    gsize end = g_array_index(self->batch_start[c], gsize, n_batches);
+    for (gsize k = 0; k < end; k++)
+        sum += (double)self->tokenized[self->order[c][k]].n;
+    return sum;
+}
+
 void glint_plan_pack(const GlintPlan *self, gsize c, gsize b, GlintPacked *packed)
 {
     gsize first = g_array_index(self->batch_start[c], gsize, b), end = g_array_index(self->batch_start[c], gsize, b + 1), n = end - first, total = 0;

@@ -227,8 +227,8 @@ static gboolean sweep_folder(const char *path, GError **error)
 
 gboolean glint_store_sweep(const char *folder, const GlintDataset *dataset, GError **error)
 {
-    g_autofree char *store = glint_store_folder(folder);
-    if (!sweep_folder(store, error))
+    g_autofree char *store = glint_store_folder(folder), *state = g_build_filename(store, ".partial", "state.json", NULL);
+    if (!sweep_folder(store, error) || (!g_file_test(state, G_FILE_TEST_EXISTS) && !glint_partial_remove(folder, error))) /* killed before its first checkpoint was complete */
         return FALSE;
     for (guint c = 0; c < dataset->classes->len; c++) {
         g_autofree char *name = glint_class_folder(g_ptr_array_index(dataset->classes, c)), *path = g_build_filename(store, name, NULL);

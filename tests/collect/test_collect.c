@@ -23,8 +23,11 @@
 #include <cmocka.h>
 
 static char *scratch;
-static const gsize layers[] = {0, 1, 2};
+static const GlintSite layers[] = {{GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_POST, 1}, {GLINT_SITE_MLP_POST, 2}};
 static const GlintSite site0 = {GLINT_SITE_MLP_POST, 0}, site1 = {GLINT_SITE_MLP_POST, 1}, site2 = {GLINT_SITE_MLP_POST, 2};
+/* Both sites of the fake model at all layers, in no particular order. */
+static const GlintSite everything[] = {{GLINT_SITE_MLP_OUT, 2}, {GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_OUT, 0}, {GLINT_SITE_MLP_POST, 2}, {GLINT_SITE_MLP_POST, 1}, {GLINT_SITE_MLP_OUT, 1}};
+#define TARGET_BYTES ((gsize)FAKE_WIDTH * (FAKE_WIDTH + GLINT_MOMENTS_BLOCK + 1) * sizeof(double)) /* of one target of the wider site */
 
 /* ---- helpers ---- */
 
@@ -94,7 +97,7 @@ static GlintDataset *texts_of(guint n)
 
 static GlintCollectOptions options_of(GlintPool pool)
 {
-    return (GlintCollectOptions){.site = GLINT_SITE_MLP_POST, .layers = layers, .n_layers = 3, .pool = pool, .batch_size = 7, .checkpoint_seconds = -1};
+    return (GlintCollectOptions){.sites = layers, .n_sites = 3, .pool = pool, .batch_size = 7, .checkpoint_seconds = -1};
 }
 
 static GlintCollectStats collect_good(const GlintDataset *d, const GlintCollectOptions *options, const char *folder)
@@ -152,7 +155,7 @@ static void assert_same_tree(const char *a, const char *b)
 
 /* ---- pooling ---- */
 
-/* Rows of one class by the definition of each pooling, through the plain moments. */
+/* Rows of one class, rounded to f32 as they are kept, by the definition of each pooling, through the plain moments. */
 static GlintMoments *expected(const GlintDataset *d, int label, gsize layer, GlintPool pool)
 {
     GlintMoments *moments = glint_moments_new(FAKE_WIDTH);
@@ -167,11 +170,13 @@ static GlintMoments *expected(const GlintDataset *d, int label, gsize layer, Gli
         for (gsize t = 0; t < n; t++) {
             for (gsize j = 0; j < FAKE_WIDTH; j++) {
                 double x = (double)fake_activation((guchar)text->text[t], t + 1, layer, j);
-                row[j] = pool == GLINT_POOL_MEAN ? row[j] + x / (double)n : pool == GLINT_POOL_MAX ? fmax(row[j], x) : pool == GLINT_POOL_FIRST ? row[j] : x;
+                row[j] = pool == GLINT_POOL_MEAN ? row[j] + x : pool == GLINT_POOL_MAX ? fmax(row[j], x) : pool == GLINT_POOL_FIRST ? row[j] : x;
             }
             if (pool == GLINT_POOL_TOKENS)
                 glint_moments_add_f64(moments, row, 1, FAKE_WIDTH);
         }
+        for (gsize j = 0; j < FAKE_WIDTH; j++)
+            row[j] = (double)(float)(pool == GLINT_POOL_MEAN ? row[j] / (double)n : row[j]);
         if (pool != GLINT_POOL_TOKENS)
             glint_moments_add_f64(moments, row, 1, FAKE_WIDTH);
     }
@@ -263,7 +268,7 @@ static void test_reuse_and_more_layers(void **state)
     g_autofree char *folder = in_scratch("reuse"), *whole = in_scratch("reuse-whole");
     GlintDataset *d = texts_of(60);
     GlintCollectOptions options = options_of(GLINT_POOL_MEAN);
-    options.n_layers = 1;
+    options.n_sites = 1;
     collect_good(d, &options, folder);
     assert_true(fake.forwards > 0);
     GlintCollectStats first = collect_good(d, &options, folder);
@@ -271,7 +276,7 @@ static void test_reuse_and_more_layers(void **state)
     assert_int_equal(first.n_texts, 60);
     assert_true(first.n_tokens > 500);
     assert_int_equal(fake.forwards, 0);
-    options.n_layers = 3;
+    options.n_sites = 3;
     assert_false(collect_good(d, &options, folder).reused);
     collect_good(d, &options, whole);
     assert_same_tree(folder, whole); /* layers added later are the same as layers of one run */
@@ -312,12 +317,13 @@ static void test_bad_requests(void **state)
     g_autofree char *folder = in_scratch("bad");
     GlintDataset *d = texts_of(30);
     GlintCollectOptions options = options_of(GLINT_POOL_MEAN);
-    const gsize beyond[] = {3};
-    options.site = GLINT_SITE_ATTN_Z;
+    const GlintSite beyond = {GLINT_SITE_MLP_POST, 3}, absent = {GLINT_SITE_ATTN_Z, 0};
+    options.sites = &absent;
+    options.n_sites = 1;
     collect_bad(d, &options, folder, GLINT_ERROR_USAGE, "no site attn.hook_z");
     options = options_of(GLINT_POOL_MEAN);
-    options.layers = beyond;
-    options.n_layers = 1;
+    options.sites = &beyond;
+    options.n_sites = 1;
     collect_bad(d, &options, folder, GLINT_ERROR_USAGE, "layers 0 to 2");
     options = options_of(GLINT_POOL_MEAN);
     options.max_tokens = 1;
@@ -480,17 +486,74 @@ static void test_layers_in_passes(void **state)
     GlintDataset *d = texts_of(120);
     GlintCollectOptions options = options_of(child_pool);
     g_autofree char *folder = in_scratch("passes"), *killed = in_scratch("passes-killed");
-    options.memory_bytes = 1;
+    options.memory_bytes = TARGET_BYTES;
     GlintCollectStats stats = collect_good(d, &options, folder);
     assert_int_equal(fake.forwards, FAKE_LAYERS * 18);
     assert_int_equal(stats.n_tokens_run, FAKE_LAYERS * stats.n_tokens);
     assert_same_tree(undisturbed(), folder);
-    wait_child(start_child_with(killed, 16, 0, 0, "1")); /* the fourth batch of the second layer of the first class */
+    g_autofree char *bytes = g_strdup_printf("%zu", TARGET_BYTES);
+    wait_child(start_child_with(killed, 16, 0, 0, bytes)); /* the fourth batch of the second layer of the first class */
     options.memory_bytes = 0;
     stats = collect_good(d, &options, killed);
     assert_true(stats.resumed);
     assert_int_equal(fake.forwards, 9 + 12 + 6); /* the second layer's rest, the third layer, the other class */
     assert_same_tree(undisturbed(), killed);
+    dataset_drop(d);
+}
+
+static GlintCollectOptions options_of_everything(void)
+{
+    GlintCollectOptions options = options_of(child_pool);
+    options.sites = everything;
+    options.n_sites = G_N_ELEMENTS(everything);
+    return options;
+}
+
+/* Every site of every layer by one pass over the texts, byte for byte what collecting them one by one leaves. */
+static void test_all_targets_in_one_pass(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(120);
+    GlintCollectOptions options = options_of_everything(), alone = options;
+    g_autofree char *folder = in_scratch("targets"), *one_by_one = in_scratch("one-by-one"), *packed = in_scratch("packed");
+    collect_good(d, &options, folder);
+    assert_int_equal(fake.forwards, 18);
+    alone.n_sites = 1;
+    for (gsize k = 0; k < G_N_ELEMENTS(everything); k++) {
+        alone.sites = &everything[k];
+        collect_good(d, &alone, one_by_one);
+        assert_int_equal(fake.forwards, 18);
+    }
+    assert_same_tree(folder, one_by_one);
+    options.memory_bytes = TARGET_BYTES + TARGET_BYTES / 2; /* a wide and a narrow one at a time: three passes, not four */
+    collect_good(d, &options, packed);
+    assert_int_equal(fake.forwards, 3 * 18);
+    assert_same_tree(folder, packed);
+    dataset_drop(d);
+}
+
+static void test_plan(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(120);
+    GlintCollectOptions options = options_of_everything();
+    g_autofree char *folder = in_scratch("plan");
+    g_autoptr(GError) error = NULL;
+    options.memory_bytes = 2 * TARGET_BYTES;
+    fake.forwards = 0;
+    g_autoptr(json_t) plan = glint_collect_plan(fake_model(), fake_tokenizer(), d, &options, folder, &error);
+    assert_non_null(plan);
+    json_t *passes = json_object_get(plan, "passes"), *first = json_array_get(passes, 0);
+    assert_int_equal(json_array_size(passes), 4);
+    assert_string_equal(json_string_value(json_object_get(first, "class")), "neg");
+    assert_int_equal(json_array_size(json_object_get(first, "sites")), 2); /* the wide ones of layers 0 and 1; then what is left */
+    assert_string_equal(json_string_value(json_array_get(json_object_get(first, "sites"), 1)), "blocks.1.mlp.hook_post");
+    assert_int_equal(json_integer_value(json_object_get(first, "bytes")), 2 * TARGET_BYTES);
+    assert_int_equal(fake.forwards, 0);
+    assert_false(g_file_test(folder, G_FILE_TEST_EXISTS));
+    options.memory_bytes = TARGET_BYTES - 1;
+    assert_null(glint_collect_plan(fake_model(), fake_tokenizer(), d, &options, folder, &error));
+    assert_true(g_error_matches(error, GLINT_ERROR, GLINT_ERROR_USAGE) && strstr(error->message, "blocks.0.mlp.hook_post") && strstr(error->message, "--memory"));
     dataset_drop(d);
 }
 
@@ -538,10 +601,10 @@ static void test_partial_of_other_layers(void **state)
     GlintCollectOptions options = options_of(child_pool);
     g_autofree char *folder = in_scratch("other-layers"), *state_file = g_build_filename(folder, "moments", ".partial", "state.json", NULL);
     wait_child(start_child(folder, 5, 0, 0));
-    options.n_layers = 2;
-    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "unfinished run of --site mlp.hook_post --layers 0,1,2");
+    options.n_sites = 2;
+    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "unfinished run of 3 targets (blocks.0.mlp.hook_post, blocks.1.mlp.hook_post, blocks.2.mlp.hook_post), which this run does not include");
     assert_true(g_file_set_contents(state_file, "{\"class\": \"neg\"}", -1, NULL));
-    options.n_layers = 3;
+    options.n_sites = 3;
     collect_bad(d, &options, folder, GLINT_ERROR_FORMAT, "not the state of an unfinished run; delete ");
     dataset_drop(d);
 }
@@ -571,7 +634,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pooling),           cmocka_unit_test(test_all_is_both),       cmocka_unit_test(test_first_is_refused_later),
         cmocka_unit_test(test_reuse_and_more_layers), cmocka_unit_test(test_settings_differ), cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_failed_run_binds_nobody), cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
-        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
+        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_all_targets_in_one_pass), cmocka_unit_test(test_plan), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
         cmocka_unit_test(test_two_at_once),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);

@@ -1,0 +1,105 @@
+/* One target of a pass: what its tap feeds, and how that is saved between batches, taken up again, and finished.
+ *
+ * Every text's row is pooled to f32 once (pool.c), and whatever is gathered of the target is fed with these rows. */
+#include "base/error.h"
+#include "base/files.h"
+#include "collect/collect_private.h"
+#include <math.h>
+
+static char *moments_path(const GlintListener *self, const char *checkpoint)
+{
+    g_autofree char *name = glint_site_name(&self->target.site), *file = g_strconcat(name, ".safetensors", NULL);
+    return g_build_filename(checkpoint, file, NULL);
+}
+
+static gboolean open_moments(GlintListener *self, const char *resume, GError **error)
+{
+    gsize width = self->target.width;
+    g_autofree char *path = resume ? moments_path(self, resume) : NULL;
+    self->moments = path ? glint_moments_load(path, NULL, error) : glint_moments_new(width);
+    if (!self->moments)
+        return path ? FALSE : glint_fail(error, GLINT_ERROR_FAILED, "no memory for moments of %zu columns (%.1f GB a target); give less --memory, for more passes", width,
+                                         (double)width * (double)width * 8e-9);
+    if (glint_moments_p(self->moments) != width)
+        return glint_fail(error, GLINT_ERROR_FORMAT, "%s: moments of %zu columns where the model has %zu; delete %s/moments/.partial", path,
+                          glint_moments_p(self->moments), width, self->run->folder);
+    return TRUE;
+}
+
+gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const GlintTarget *target, gsize c, const char *resume, GError **error)
+{
+    *self = (GlintListener){.run = run, .target = *target, .c = c};
+    return open_moments(self, resume, error);
+}
+
+void glint_listener_clear(GlintListener *self)
+{
+    g_clear_pointer(&self->moments, glint_moments_free);
+}
+
+gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error)
+{
+    g_autofree char *path = moments_path(self, checkpoint);
+    return glint_moments_save(self->moments, path, NULL, error);
+}
+
+gboolean glint_listener_finish(GlintListener *self, GError **error)
+{
+    const GlintRun *run = self->run;
+    return glint_store_save(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, self->moments, error);
+}
+
+/* ---- the tap ---- */
+
+static gboolean fail_not_finite(const GlintListener *self, gsize sequence, gsize column, GError **error)
+{
+    const GlintText *text = &g_array_index(self->run->dataset->texts, GlintText, self->texts[sequence]);
+    g_autofree char *name = glint_site_name(&self->target.site);
+    return glint_fail(error, GLINT_ERROR_DATA, "text %s (class %s): column %zu of %s is not finite; the model overflows on this text: run with --dtype f32, or leave the text out",
+                      text->id, glint_run_class(self->run, (gsize)text->label), column, name);
+}
+
+static gsize first_bad(const float *rows, gsize n, gsize width)
+{
+    for (gsize k = 0; k < n * width; k++)
+        if (!isfinite(rows[k]))
+            return k % width;
+    return width;
+}
+
+static gboolean hear_tokens(GlintListener *self, const GlintBatch *batch, const float *rows, GError **error)
+{
+    const gsize width = self->target.width, prefix = self->run->plan->prefix;
+    for (gsize s = 0; s < batch->n_sequences; s++) {
+        const float *first = rows + (batch->start[s] + prefix) * width;
+        gsize n = batch->start[s + 1] - batch->start[s] - prefix, bad = first_bad(first, n, width);
+        if (bad < width)
+            return fail_not_finite(self, s, bad, error);
+        glint_moments_add(self->moments, first, n, width);
+    }
+    return TRUE;
+}
+
+static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const float *rows, GError **error)
+{
+    const gsize width = self->target.width;
+    gsize bad[GLINT_POOL_ROWS];
+    for (gsize first = 0; first < batch->n_sequences; first += GLINT_POOL_ROWS) {
+        gsize n = MIN((gsize)GLINT_POOL_ROWS, batch->n_sequences - first);
+        glint_pool_rows(self->run->options->pool, self->run->plan->prefix, batch, rows, width, first, n, self->rows, bad);
+        for (gsize k = 0; k < n; k++)
+            if (bad[k] < width)
+                return fail_not_finite(self, first + k, bad[k], error);
+        glint_moments_add(self->moments, self->rows, n, width);
+    }
+    return TRUE;
+}
+
+gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error)
+{
+    GlintListener *self = listener;
+    (void)site;
+    if (width != self->target.width)
+        return glint_fail(error, GLINT_ERROR_FAILED, "the model delivers %zu columns where %zu were announced", width, self->target.width);
+    return self->run->options->pool == GLINT_POOL_TOKENS ? hear_tokens(self, batch, rows, error) : hear_texts(self, batch, rows, error);
+}
