@@ -27,6 +27,7 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GlintArgs) args;
     glint_args_init(&args);
     const GOptionEntry extra[] = {
+        {"shard", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.shard, "run the I-th of N shares of the texts; glint merge joins them (default: 1/1, all)", "I/N"},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &args.collect.dry_run, "print the plan, which passes collect what, and stop (default: off)", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,

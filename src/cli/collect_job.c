@@ -132,12 +132,26 @@ static GArray *targets_of(const GlintArgs *args, const GlintModel *model, GError
     return g_steal_pointer(&sites);
 }
 
+/* "2/8": the second of eight shares. */
+static gboolean read_shard(const char *text, GlintCollectOptions *options, GError **error)
+{
+    enum { MOST = 1000000 };
+    g_auto(GStrv) parts = g_strsplit(text, "/", -1);
+    guint64 shard, n;
+    if (g_strv_length(parts) != 2 || !g_ascii_string_to_unsigned(parts[0], 10, 1, MOST, &shard, NULL) || !g_ascii_string_to_unsigned(parts[1], 10, 1, MOST, &n, NULL) || shard > n)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--shard needs a share such as 2/8, the second of eight, not '%s'", text);
+    options->shard = (gsize)shard;
+    options->n_shards = (gsize)n;
+    return TRUE;
+}
+
 static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **sites, GError **error)
 {
     *options = (GlintCollectOptions){.pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens, .batch_size = (gsize)args->collect.batch_size,
-                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20};
+                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20, .examples = (gsize)args->collect.examples};
     if ((args->collect.pool && !glint_pool_parse(args->collect.pool, &options->pool, error)) ||
-        (args->collect.memory && !glint_args_bytes("--memory", args->collect.memory, &options->memory_bytes, error)) || !(*sites = targets_of(args, model, error)))
+        (args->collect.memory && !glint_args_bytes("--memory", args->collect.memory, &options->memory_bytes, error)) ||
+        (args->collect.shard && !read_shard(args->collect.shard, options, error)) || !(*sites = targets_of(args, model, error)))
         return FALSE;
     options->sites = (const GlintSite *)(void *)(*sites)->data;
     options->n_sites = (*sites)->len;
@@ -151,8 +165,8 @@ static json_t *describe_collect(const GlintCollectOptions *options, const GlintC
         g_autofree char *name = glint_site_name(&options->sites[k]);
         json_array_append_new(sites, json_string(name));
     }
-    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool",
-                     glint_pool_name(options->pool), "max_tokens", (json_int_t)options->max_tokens, "batch_size", (json_int_t)options->batch_size,
+    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool",
+                     glint_pool_name(options->pool), "examples", (json_int_t)options->examples, "without_punctuation", (json_int_t)stats->n_no_punctuation, "max_tokens", (json_int_t)options->max_tokens, "batch_size", (json_int_t)options->batch_size,
                      "texts", (json_int_t)stats->n_texts, "tokens", (json_int_t)stats->n_tokens, "truncated", (json_int_t)stats->n_truncated,
                      "without_tokens", (json_int_t)stats->n_no_tokens, "seconds", stats->seconds, "resumed", stats->resumed, "reused", stats->reused);
 }
@@ -182,7 +196,12 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
         return plan_only(model, tokenizer, dataset, &options, folder, report, error);
     if (!glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
         return FALSE;
-    json_object_set_new(report, "collect", describe_collect(&options, &stats));
+    json_t *description = describe_collect(&options, &stats);
+    if (args->collect.shard)
+        json_object_set_new(description, "shard", json_string(args->collect.shard));
+    json_object_set_new(report, "collect", description);
+    if (stats.n_no_punctuation > 0)
+        glint_warn("%zu of %zu texts have no token of punctuation and give no row", stats.n_no_punctuation, stats.n_texts);
     if (stats.reused)
         glint_say("activations: moments in %s are those of the same settings, nothing to run", folder);
     else

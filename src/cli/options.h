@@ -19,7 +19,8 @@ typedef struct {
 
 typedef struct {
     char *site, *layers, *pool, *memory;
-    int max_tokens, batch_size;
+    char *shard;            /* "i/n", of glint collect alone */
+    int max_tokens, batch_size, examples;
     gboolean dry_run;
 } GlintCollectArgs;
 

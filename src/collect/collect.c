@@ -4,12 +4,7 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "collect/collect_private.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static gboolean all_done(const GlintRun *run)
 {
@@ -36,7 +31,7 @@ static gboolean run_all(GlintRun *run, gboolean known, GError **error)
 {
     double total = 0;
     g_autoptr(GPtrArray) passes = plan_passes(run, error);
-    if (!passes || (!known && !glint_store_write(run->folder, run->settings, run->dataset, run->plan->count, error)))
+    if (!passes || (!known && !glint_store_write(run->folder, run->settings, run->dataset->classes, run->plan->count, error)))
         return FALSE;
     glint_passes_say(run, passes);
     for (guint k = 0; k < passes->len; k++) {
@@ -60,37 +55,6 @@ static gboolean check_classes(const GlintDataset *dataset, GError **error)
     return TRUE;
 }
 
-/* Two runs into one folder would overwrite each other's state. The lock goes with the process, killed or not. */
-static int lock_store(const char *folder, GError **error)
-{
-    g_autofree char *store = glint_store_folder(folder), *path = g_build_filename(store, ".lock", NULL);
-    if (!glint_mkdir(store, error))
-        return -1;
-    for (;;) {
-        struct stat held, named;
-        int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (lock < 0) {
-            glint_fail(error, GLINT_ERROR_IO, "cannot write %s: %s; choose another --out", path, g_strerror(errno));
-            return -1;
-        }
-        if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* file systems without locks go on without one */
-            glint_fail(error, GLINT_ERROR_FAILED, "%s is being written by another glint; wait for it, or choose another --out", store);
-            close(lock);
-            return -1;
-        }
-        if (fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino)
-            return lock;
-        close(lock); /* its owner removed the file between our two calls */
-    }
-}
-
-static void unlock_store(const char *folder, int lock)
-{
-    g_autofree char *path = g_build_filename(folder, "moments", ".lock", NULL);
-    unlink(path);
-    close(lock);
-}
-
 /* Everything asked for is there. A state whose targets are all finished is what a run left that was killed in its last step;
  * another one belongs to an unfinished run of other targets, and stays. */
 static gboolean reuse(GlintRun *run, GError **error)
@@ -102,7 +66,8 @@ static gboolean reuse(GlintRun *run, GError **error)
         return FALSE;
     }
     run->stats->reused = TRUE;
-    return (!partial || glint_partial_pending(partial, run->folder) || glint_partial_remove(run->folder, error)) &&
+    g_autofree char *products = glint_products(run->options);
+    return (!partial || strcmp(partial->products, products) != 0 || glint_partial_pending(partial, run->folder) || glint_partial_remove(run->folder, error)) &&
            glint_store_counts(run->folder, run->stats, error);
 }
 
@@ -111,14 +76,14 @@ static gboolean plan_texts(GlintRun *run, const GlintTokenizer *tokenizer, GErro
     gsize max_tokens = glint_model_info(run->model)->max_tokens;
     if (run->options->max_tokens > 0)
         max_tokens = MIN(max_tokens, run->options->max_tokens);
-    run->plan = glint_plan_new(tokenizer, run->dataset, run->options->pool, max_tokens, run->options->batch_size, error);
+    run->plan = glint_plan_new(tokenizer, run->dataset, run->options, max_tokens, error);
     return run->plan != NULL;
 }
 
 static gboolean collect_locked(GlintRun *run, const GlintTokenizer *tokenizer, GError **error)
 {
     gboolean known;
-    if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, run->dataset, error))
+    if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, run->dataset->classes, error))
         return FALSE;
     if (known && all_done(run))
         return reuse(run, error);
@@ -128,9 +93,17 @@ static gboolean collect_locked(GlintRun *run, const GlintTokenizer *tokenizer, G
     return plan_texts(run, tokenizer, error) && run_all(run, known, error) && glint_store_counts(run->folder, run->stats, error);
 }
 
+static gboolean check_options(const GlintCollectOptions *options, GError **error)
+{
+    if (options->n_shards > 1 && (options->shard == 0 || options->shard > options->n_shards))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--shard %zu/%zu: shards are counted from 1 to their number", options->shard, options->n_shards);
+    return options->examples <= GLINT_EXAMPLES_MOST ||
+           glint_fail(error, GLINT_ERROR_USAGE, "--examples %zu: at most %d are kept of each column", options->examples, GLINT_EXAMPLES_MOST);
+}
+
 static gboolean run_open(GlintRun *run, GlintSettings *settings, const GlintTokenizer *tokenizer, GError **error)
 {
-    run->targets = check_classes(run->dataset, error) ? glint_targets_new(run->model, run->options, error) : NULL;
+    run->targets = check_options(run->options, error) && check_classes(run->dataset, error) ? glint_targets_new(run->model, run->options, error) : NULL;
     if (run->targets)
         glint_settings_describe(settings, run->model, tokenizer, run->dataset, run->options);
     run->settings = settings;
@@ -151,13 +124,13 @@ gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const
     gint64 start = g_get_monotonic_time();
     stats = stats ? stats : &unused;
     *stats = (GlintCollectStats){0};
-    GlintRun run = {.model = model, .dataset = dataset, .options = options, .folder = folder, .stats = stats};
-    int lock = run_open(&run, &settings, tokenizer, error) ? lock_store(folder, error) : -1;
+    GlintRun run = {.model = model, .tokenizer = tokenizer, .dataset = dataset, .options = options, .folder = folder, .stats = stats};
+    int lock = run_open(&run, &settings, tokenizer, error) ? glint_store_lock(folder, error) : -1;
     gboolean ok = lock >= 0 && collect_locked(&run, tokenizer, error);
     run_clear(&run, &settings);
     stats->seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
     if (lock >= 0)
-        unlock_store(folder, lock);
+        glint_store_unlock(folder, lock);
     return ok;
 }
 
@@ -166,7 +139,7 @@ json_t *glint_collect_plan(GlintModel *model, const GlintTokenizer *tokenizer, c
     GlintSettings settings = {0};
     GlintCollectStats stats = {0};
     gboolean known;
-    GlintRun run = {.model = model, .dataset = dataset, .options = options, .folder = folder, .stats = &stats};
+    GlintRun run = {.model = model, .tokenizer = tokenizer, .dataset = dataset, .options = options, .folder = folder, .stats = &stats};
     gboolean ok = run_open(&run, &settings, tokenizer, error) && glint_store_check(folder, &settings, &known, error) && plan_texts(&run, tokenizer, error);
     g_autoptr(GPtrArray) passes = ok ? plan_passes(&run, error) : NULL;
     json_t *plan = passes ? glint_passes_describe(&run, passes) : NULL;

@@ -2,6 +2,8 @@
  * Layout under `folder`:
  *   moments/settings.json                   what the moments depend on, and per class what was counted
  *   moments/<class>/<site>.safetensors      moments of one class at one layer, when done (moments.h; settings in the metadata)
+ *   moments/<class>/examples/<site>.*       examples of its columns: .safetensors (examples.h) and .jsonl (examples_write.h); and what
+ *                                           they are shown with, texts.jsonl and vocabulary.json (texts.h)
  *   moments/.partial/                       while under way: state as of the last checkpoint, replaced atomically between
  *                                           batches, every few seconds and on interrupt
  * The targets are not among the settings: more layers or sites of the same run may be added to a folder later.
@@ -21,7 +23,8 @@ typedef enum {
     GLINT_POOL_LAST,   /* the last token */
     GLINT_POOL_MAX,    /* largest value over the tokens, column by column */
     GLINT_POOL_TOKENS, /* every token is a row */
-    GLINT_POOL_FIRST   /* position 0, BOS included: the same row for every text that starts with BOS (DESIGN 3) */
+    GLINT_POOL_FIRST,  /* position 0, BOS included: the same row for every text that starts with BOS (DESIGN 3) */
+    GLINT_POOL_PUNCT   /* mean over the tokens that are punctuation (texts.h); texts without one give no row */
 } GlintPool;
 gboolean glint_pool_parse(const char *text, GlintPool *pool, GError **error);
 const char *glint_pool_name(GlintPool pool);
@@ -33,11 +36,16 @@ typedef struct {
     gsize batch_size;         /* texts per batch, as the original's option; 0 = by tokens (default 4096 a batch) */
     guint64 seed;
     double checkpoint_seconds;/* default 20 (0 = default; negative = after every batch) */
+    gsize examples;           /* top examples kept of each column (examples.h); 0 = no examples. Not among the settings: more may be added later */
+    gsize shard, n_shards;    /* this run takes texts shard, shard + n_shards, ... of each class, counted from 1; n_shards 0 or 1 = all of them */
+    gboolean (*stop)(gpointer user_data); /* asked between batches: TRUE saves the state and ends as a signal does; may be NULL */
+    gpointer stop_data;
     gsize memory_bytes;       /* for what one pass gathers, beside model and batch; 0 = half of the machine's memory */
 } GlintCollectOptions;
 
 typedef struct {
     gsize n_texts, n_tokens, n_truncated, n_no_tokens; /* n_no_tokens: texts that are empty after BOS is left out */
+    gsize n_no_punctuation;   /* texts that GLINT_POOL_PUNCT leaves out */
     gsize n_tokens_run;       /* of this call: less than n_tokens when resumed, more when there were several passes */
     double seconds;           /* of this call */
     gboolean resumed, reused; /* continued a partial run; found everything done */
@@ -57,9 +65,20 @@ json_t *glint_collect_plan(GlintModel *model, const GlintTokenizer *tokenizer, c
  * ("moments", "compare", ...) are %XX-escaped. Different names give different folders. Free with g_free. */
 char *glint_class_folder(const char *class_name);
 char *glint_moments_path(const char *folder, const char *class_name, const GlintSite *site); /* free with g_free */
+char *glint_examples_folder(const char *folder, const char *class_name);                     /* free with g_free */
+char *glint_examples_path(const char *folder, const char *class_name, const char *site_name, const char *extension /* ".jsonl" */);
 
 /* What lies in a folder: class names in dataset order (GPtrArray of char*, freed with the array). */
 GPtrArray *glint_collect_classes(const char *folder, GError **error);
 json_t *glint_collect_settings(const char *folder, GError **error); /* moments/settings.json */
 /* Moments of one class at one site; "all" is every class together, merged in dataset order. `metadata` may be NULL. */
 GlintMoments *glint_collect_load(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error);
+
+typedef struct {
+    gsize n_texts, n_tokens, n_sites, n_shards, n_missing; /* n_missing: shards that are not there (only with `partial`) */
+    gboolean reused;                                        /* everything was there already */
+} GlintMergeStats;
+/* Joins folders that runs with `shard` left into `folder`, which then is what one run over all the texts leaves: settings and
+ * examples to the byte, moments to rounding. Shards are taken in their order, so the bytes do not depend on the order given. Called again, it adds what is
+ * missing. Errors name the folder: no shard, unfinished, of other settings, other sites, given twice, or (without `partial`) missing. */
+gboolean glint_collect_merge(char *const *shards, gsize n_shards, gboolean partial, const char *folder, GlintMergeStats *stats, GError **error);

@@ -1,7 +1,7 @@
 /* What makes each column (neuron) of a site respond: a summary of its activations over all tokens, kept in bounded memory
  * while they stream by.
  *   top, bottom   the k largest and the k smallest values that are not 0
- *   spread        3 k examples over the whole range of values: tokens drawn with probability in proportion to value squared (priority
+ *   spread        2 k examples over the whole range of values: tokens drawn with probability in proportion to value squared (priority
  *                 sampling: Duffield, Lund & Thorup, J. ACM 54(6), 2007), for a uniform draw would hardly ever meet a high value
  *   rows          all columns at up to GLINT_EXAMPLES_ROWS tokens drawn uniformly: for quantiles and histograms
  * The draws depend on a hash of seed, the text's id and the token's position, and ties are broken by text and position. So the state is a
@@ -10,7 +10,7 @@
 #pragma once
 #include <glib.h>
 
-enum { GLINT_EXAMPLES_ROWS = 1000, GLINT_EXAMPLES_SPREAD = 3 /* times k */, GLINT_EXAMPLES_MOST = 1000 /* largest k */ };
+enum { GLINT_EXAMPLES_ROWS = 1000, GLINT_EXAMPLES_SPREAD = 2 /* times k */, GLINT_EXAMPLES_MOST = 1000 /* largest k */ };
 
 typedef struct {
     float value;

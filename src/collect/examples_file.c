@@ -1,5 +1,5 @@
 /* Examples as safetensors: the state of GlintExamples, for resuming, merging, and for reading with numpy or torch. With W columns and
- * capacity c (k for top and bottom, 3 k for spread):
+ * capacity c (k for top and bottom, 2 k for spread):
  *   <list>.n [W]  <list>.value [W,c]  <list>.text [W,c]  <list>.position [W,c]     list: top, bottom, spread; unused entries are 0
  *   spread.priority [W,c]                                                          value^2 / u
  *   rows.value [m,W]  rows.text [m]  rows.position [m]  rows.hash [m]              tokens drawn uniformly, absent when m = 0

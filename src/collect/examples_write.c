@@ -44,22 +44,22 @@ static gboolean add_example(const Writer *self, GString *line, const GlintExampl
     gsize position = example->position, first = position > GLINT_EXAMPLES_BEFORE ? position - GLINT_EXAMPLES_BEFORE : 0, end = MIN(text->n, position + GLINT_EXAMPLES_AFTER + 1);
     g_autoptr(json_t) id = json_string(text->id);
     g_autofree char *quoted = id ? json_dumps(id, JSON_ENCODE_ANY) : g_strdup("\"\"");
-    g_string_append_printf(line, "{\"text\": %s, \"position\": %zu, \"value\": ", quoted, position);
+    g_string_append_printf(line, "{\"text\":%s,\"position\":%zu,\"value\":", quoted, position);
     add_float(line, example->value);
-    g_string_append(line, ", \"tokens\": [");
+    g_string_append(line, ",\"tokens\":[");
     for (gsize t = first; t < end; t++) {
         g_string_append(line, t > first ? "," : "");
         g_string_append(line, glint_texts_spelling(self->texts, text->tokens[t]));
     }
-    g_string_append_printf(line, "], \"at\": %zu}", position - first);
+    g_string_append_printf(line, "],\"at\":%zu}", position - first);
     return TRUE;
 }
 
 static gboolean add_list(const Writer *self, GString *line, const char *name, const GlintExample *list, gsize n)
 {
-    g_string_append_printf(line, ", \"%s\": [", name);
+    g_string_append_printf(line, ",\"%s\":[", name);
     for (gsize i = 0; i < n; i++) {
-        g_string_append(line, i > 0 ? ", " : "");
+        g_string_append(line, i > 0 ? "," : "");
         if (!add_example(self, line, &list[i]))
             return FALSE;
     }
@@ -81,11 +81,11 @@ static void add_quantiles(const Writer *self, GString *line, gsize column)
     for (gsize i = 0; i < m; i++)
         values[i] = glint_examples_row(self->examples, i, column, NULL, NULL);
     qsort(values, m, sizeof *values, ascending);
-    g_string_append(line, "\"quantiles\": {");
+    g_string_append(line, "\"quantiles\":{");
     for (gsize q = 0; m > 0 && q < G_N_ELEMENTS(quantiles); q++) {
         double at = quantiles[q] * (double)(m - 1), below = floor(at);
         gsize i = (gsize)below, next = MIN(i + 1, m - 1);
-        g_string_append_printf(line, "%s\"%g\": ", q > 0 ? ", " : "", quantiles[q]);
+        g_string_append_printf(line, "%s\"%g\":", q > 0 ? "," : "", quantiles[q]);
         add_float(line, (float)((double)values[i] + (at - below) * ((double)values[next] - (double)values[i])));
     }
     g_string_append_c(line, '}');
@@ -102,15 +102,15 @@ static gboolean add_bands(const Writer *self, GString *line, const GlintExample 
 {
     for (gsize b = 0; b < GLINT_EXAMPLES_BANDS; b++) {
         gboolean first = TRUE;
-        g_string_append(line, *any ? ", {\"from\": " : "{\"from\": ");
+        g_string_append(line, *any ? ",{\"from\":" : "{\"from\":");
         add_float(line, extreme * (float)b / GLINT_EXAMPLES_BANDS);
-        g_string_append(line, ", \"to\": ");
+        g_string_append(line, ",\"to\":");
         add_float(line, extreme * (float)(b + 1) / GLINT_EXAMPLES_BANDS);
-        g_string_append(line, ", \"examples\": [");
+        g_string_append(line, ",\"examples\":[");
         for (gsize i = 0; i < n; i++) {
             if ((list[i].value < 0) != (extreme < 0) || band_of(list[i].value, extreme) != b)
                 continue;
-            g_string_append(line, first ? "" : ", ");
+            g_string_append(line, first ? "" : ",");
             if (!add_example(self, line, &list[i]))
                 return FALSE;
             first = FALSE;
@@ -128,11 +128,11 @@ static gboolean add_line(const Writer *self, GString *line, gsize column)
     const GlintExample *spread = glint_examples_spread(self->examples, column, &n_spread);
     g_autofree char *id = glint_neuron_id(self->site, column, self->head_size);
     gboolean any = FALSE, negative = n_bottom > 0 && bottom[0].value < 0;
-    g_string_append_printf(line, "{\"neuron\": %zu, \"id\": \"%s\", ", column, id);
+    g_string_append_printf(line, "{\"neuron\":%zu,\"id\":\"%s\",", column, id);
     add_quantiles(self, line, column);
     if (!add_list(self, line, "top", top, n_top) || (negative && !add_list(self, line, "bottom", bottom, n_bottom)))
         return FALSE;
-    g_string_append(line, ", \"bands\": [");
+    g_string_append(line, ",\"bands\":[");
     if ((n_top > 0 && top[0].value > 0 && !add_bands(self, line, spread, n_spread, top[0].value, &any)) ||
         (negative && !add_bands(self, line, spread, n_spread, bottom[0].value, &any)))
         return FALSE;

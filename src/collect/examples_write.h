@@ -4,7 +4,7 @@
 #include "collect/texts.h"
 #include "model/site.h"
 
-enum { GLINT_EXAMPLES_BANDS = 5, GLINT_EXAMPLES_BEFORE = 10, GLINT_EXAMPLES_AFTER = 5 /* tokens shown around an example */ };
+enum { GLINT_EXAMPLES_BANDS = 5, GLINT_EXAMPLES_BEFORE = 8, GLINT_EXAMPLES_AFTER = 4 /* tokens shown around an example */ };
 
 /* {"neuron", "id", "quantiles", "top", "bottom", "bands"}; an example is {"text", "position", "value", "tokens", "at"}. `bottom` only for columns that
  * go below 0. `texts` must be sorted. An error when an example's text is not among `texts`. */

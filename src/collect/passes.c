@@ -50,20 +50,19 @@ GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *op
 
 double glint_target_bytes(const GlintTarget *target, const GlintCollectOptions *options)
 {
-    (void)options;
-    double width = (double)target->width;
-    return width * (width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double);
+    double width = (double)target->width, examples = options->examples > 0 ? (double)glint_examples_bytes(target->width, options->examples) : 0;
+    return width * (width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double) + examples;
 }
 
 char *glint_products(const GlintCollectOptions *options)
 {
-    (void)options;
-    return g_strdup("moments");
+    return options->examples > 0 ? g_strdup_printf("moments and %zu examples a column", options->examples) : g_strdup("moments");
 }
 
 gboolean glint_target_done(const GlintRun *run, gsize c, const GlintSite *site)
 {
-    return glint_store_has(run->folder, glint_run_class(run, c), site);
+    const char *name = glint_run_class(run, c);
+    return glint_store_has(run->folder, name, site) && (run->options->examples == 0 || glint_store_has_examples(run->folder, name, site, run->options->examples));
 }
 
 /* ---- passes ---- */
