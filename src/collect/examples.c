@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANE = 16, BLOCK = 1024, PARALLEL_FROM = 1 << 17 };
+enum { LANE = 16, GROUP = 64, BLOCK = 1024, PARALLEL_FROM = 1 << 17 };
 
 /* ---- draws ---- */
 
@@ -38,20 +38,6 @@ static guint64 token_hash(guint64 key, guint32 position) { return mix(key + ((gu
 static float token_weight(guint64 hash) { return 0x1p24f / (float)((hash >> 40) + 1); }
 
 /* ---- lists ---- */
-
-gboolean glint_example_before(const GlintExample *a, const GlintExample *b)
-{
-    if (a->priority != b->priority)
-        return a->priority > b->priority;
-    return a->text != b->text ? a->text < b->text : a->position < b->position;
-}
-
-gboolean glint_example_row_before(const GlintExampleRow *a, const GlintExampleRow *b)
-{
-    if (a->hash != b->hash)
-        return a->hash < b->hash;
-    return a->text != b->text ? a->text < b->text : a->position < b->position;
-}
 
 void glint_example_list_limit(GlintExampleList *self, gsize column)
 {
@@ -133,21 +119,32 @@ gsize glint_examples_bytes(gsize width, gsize k)
 
 /* ---- adding ---- */
 
-/* Where in `columns` columns (from the pointers on) a value may be an example, or is not finite: starts of lanes into `hits`. The
- * comparisons are negated so that NaN comes through. */
-GLINT_CLONES
-static gsize scan_row(const float *x, const float *top, const float *bottom, const float *spread, float weight, gsize columns, guint16 *hits)
+/* What a column's value must reach to be looked at closer. */
+typedef struct { const float *top, *bottom, *spread; } Limits;
+
+/* Whether one of n values may be an example, or is not finite. The comparisons are negated so that NaN comes through. */
+static inline int any_reaches(const float *x, const Limits *at, gsize first, float weight, gsize n)
 {
-    gsize n_hits = 0, whole = columns / LANE * LANE;
-    for (gsize first = 0; first < whole; first += LANE) {
-        int hit = 0;
-        for (gsize j = first; j < first + LANE; j++)
-            hit |= (!(x[j] < top[j]) | !(-x[j] < bottom[j]) | !(x[j] * x[j] * weight < spread[j])) & (x[j] != 0);
-        hits[n_hits] = (guint16)first;
-        n_hits += hit != 0;
-    }
-    if (whole < columns)
-        hits[n_hits++] = (guint16)whole;
+    const float *top = at->top + first, *bottom = at->bottom + first, *spread = at->spread + first;
+    int hit = 0;
+    for (gsize j = 0; j < n; j++)
+        hit |= (!(x[first + j] < top[j]) | !(-x[first + j] < bottom[j]) | !(x[first + j] * x[first + j] * weight < spread[j])) & (x[first + j] != 0);
+    return hit;
+}
+
+/* The lanes of `columns` columns that must be looked at closer: their starts into `hits`. */
+GLINT_CLONES
+static gsize scan_row(const float *x, const Limits *limits, float weight, gsize columns, guint16 *hits)
+{
+    gsize n_hits = 0, first = 0;
+    for (; first + GROUP <= columns; first += GROUP)
+        if (any_reaches(x, limits, first, weight, GROUP))
+            for (gsize lane = first; lane < first + GROUP; lane += LANE) {
+                hits[n_hits] = (guint16)lane;
+                n_hits += any_reaches(x, limits, lane, weight, LANE) != 0;
+            }
+    for (; first < columns; first += LANE)
+        hits[n_hits++] = (guint16)first;
     return n_hits;
 }
 
@@ -173,12 +170,13 @@ static gboolean offer(GlintExamples *self, gsize column, float x, float weight, 
 /* Columns [first, end) of one part. Returns the first column that is not finite, or `end`. */
 static gsize add_columns(GlintExamples *self, const GlintExampleRows *part, gsize stride, gsize first, gsize end)
 {
+    const Limits limits = {self->top.limit + first, self->bottom.limit + first, self->spread.limit + first};
     guint16 hits[BLOCK / LANE + 1];
     for (gsize t = 0; t < part->n; t++) {
         guint32 position = part->position + (guint32)t;
         const float *row = part->rows + t * stride;
         float weight = token_weight(token_hash(part->key, position));
-        gsize n_hits = scan_row(row + first, self->top.limit + first, self->bottom.limit + first, self->spread.limit + first, weight, end - first, hits);
+        gsize n_hits = scan_row(row + first, &limits, weight, end - first, hits);
         for (gsize h = 0; h < n_hits; h++)
             for (gsize j = first + hits[h]; j < MIN(first + hits[h] + LANE, end); j++)
                 if (!offer(self, j, row[j], weight, part->text, position))

@@ -29,5 +29,16 @@ struct GlintExamples {
 /* Sets `limit` from the entries. */
 void glint_example_list_limit(GlintExampleList *self, gsize column);
 /* Whether `a` comes before `b` in a list. */
-gboolean glint_example_before(const GlintExample *a, const GlintExample *b);
-gboolean glint_example_row_before(const GlintExampleRow *a, const GlintExampleRow *b);
+static inline gboolean glint_example_before(const GlintExample *a, const GlintExample *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return a->text != b->text ? a->text < b->text : a->position < b->position;
+}
+
+static inline gboolean glint_example_row_before(const GlintExampleRow *a, const GlintExampleRow *b)
+{
+    if (a->hash != b->hash)
+        return a->hash < b->hash;
+    return a->text != b->text ? a->text < b->text : a->position < b->position;
+}
