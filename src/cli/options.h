@@ -18,9 +18,9 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool, *memory;
+    char *site, *layers, *pool, *memory, *save_dtype, *from;
     int max_tokens, batch_size;
-    gboolean dry_run;
+    gboolean dry_run, save_activations;
 } GlintCollectArgs;
 
 /* As typed; glint_solve_plan_read() (solve_plan.h) says what they mean and refuses what does not go together. */

@@ -4,12 +4,7 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "collect/collect_private.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static gboolean all_done(const GlintRun *run)
 {
@@ -32,11 +27,32 @@ static GPtrArray *plan_passes(const GlintRun *run, GError **error)
     return glint_passes_new(run, partial, error);
 }
 
+/* activations/texts.csv: what the numbers of texts beside saved rows mean. */
+static gboolean write_texts(const GlintRun *run, GError **error)
+{
+    g_autofree char *path = g_build_filename(run->folder, "activations", "texts.csv", NULL);
+    g_autoptr(GlintFile) file = glint_file_new(path, error);
+    if (!file)
+        return FALSE;
+    FILE *out = glint_file_stream(file);
+    fputs("text,class,id,tokens\n", out);
+    for (guint k = 0; k < run->dataset->texts->len; k++) {
+        const GlintText *text = &g_array_index(run->dataset->texts, GlintText, k);
+        fprintf(out, "%u,", k);
+        glint_csv_field(out, glint_run_class(run, (gsize)text->label));
+        fputc(',', out);
+        glint_csv_field(out, text->id);
+        fprintf(out, ",%zu\n", run->plan->tokenized[k].n);
+    }
+    return glint_file_commit(g_steal_pointer(&file), error);
+}
+
 static gboolean run_all(GlintRun *run, gboolean known, GError **error)
 {
     double total = 0;
     g_autoptr(GPtrArray) passes = plan_passes(run, error);
-    if (!passes || (!known && !glint_store_write(run->folder, run->settings, run->dataset, run->plan->count, error)))
+    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset, run->plan->count);
+    if (!passes || (!known && !glint_store_write(run->folder, description, error)) || (run->options->save_activations && !write_texts(run, error)))
         return FALSE;
     glint_passes_say(run, passes);
     for (guint k = 0; k < passes->len; k++) {
@@ -58,37 +74,6 @@ static gboolean check_classes(const GlintDataset *dataset, GError **error)
         if (strcmp(g_ptr_array_index(dataset->classes, c), "all") == 0)
             return glint_fail(error, GLINT_ERROR_DATA, "a class of the data is called \"all\", which glint uses for all classes together; rename that label");
     return TRUE;
-}
-
-/* Two runs into one folder would overwrite each other's state. The lock goes with the process, killed or not. */
-static int lock_store(const char *folder, GError **error)
-{
-    g_autofree char *store = glint_store_folder(folder), *path = g_build_filename(store, ".lock", NULL);
-    if (!glint_mkdir(store, error))
-        return -1;
-    for (;;) {
-        struct stat held, named;
-        int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (lock < 0) {
-            glint_fail(error, GLINT_ERROR_IO, "cannot write %s: %s; choose another --out", path, g_strerror(errno));
-            return -1;
-        }
-        if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* file systems without locks go on without one */
-            glint_fail(error, GLINT_ERROR_FAILED, "%s is being written by another glint; wait for it, or choose another --out", store);
-            close(lock);
-            return -1;
-        }
-        if (fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino)
-            return lock;
-        close(lock); /* its owner removed the file between our two calls */
-    }
-}
-
-static void unlock_store(const char *folder, int lock)
-{
-    g_autofree char *path = g_build_filename(folder, "moments", ".lock", NULL);
-    unlink(path);
-    close(lock);
 }
 
 /* Everything asked for is there. A state whose targets are all finished is what a run left that was killed in its last step;
@@ -118,7 +103,7 @@ static gboolean plan_texts(GlintRun *run, const GlintTokenizer *tokenizer, GErro
 static gboolean collect_locked(GlintRun *run, const GlintTokenizer *tokenizer, GError **error)
 {
     gboolean known;
-    if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, run->dataset, error))
+    if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, run->dataset->classes, error))
         return FALSE;
     if (known && all_done(run))
         return reuse(run, error);
@@ -152,12 +137,12 @@ gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const
     stats = stats ? stats : &unused;
     *stats = (GlintCollectStats){0};
     GlintRun run = {.model = model, .dataset = dataset, .options = options, .folder = folder, .stats = stats};
-    int lock = run_open(&run, &settings, tokenizer, error) ? lock_store(folder, error) : -1;
+    int lock = run_open(&run, &settings, tokenizer, error) ? glint_store_lock(folder, error) : -1;
     gboolean ok = lock >= 0 && collect_locked(&run, tokenizer, error);
     run_clear(&run, &settings);
     stats->seconds = (double)(g_get_monotonic_time() - start) * 1e-6;
     if (lock >= 0)
-        unlock_store(folder, lock);
+        glint_store_unlock(folder, lock);
     return ok;
 }
 

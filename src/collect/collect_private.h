@@ -3,6 +3,8 @@
  *   passes.c    which targets are collected in which pass over a class's texts, and the memory they take
  *   unit.c      runs one pass: batches, checkpoints, finished files
  *   listen.c    one target of a pass: the tap, what it feeds, and how that is saved, resumed and finished
+ *   row_writer.c  a target's rows to disk, as they come
+ *   from.c      moments from such rows instead of a model
  *   pool.c      a batch's activations to one row per text
  *   partial.c   the state of an unfinished pass on disk
  *   store.c     settings, names and finished files under moments/ */
@@ -67,13 +69,34 @@ void glint_settings_release(GlintSettings *self);
 char *glint_store_folder(const char *folder); /* folder/moments */
 /* Compares with what is stored. *known: whether anything is. FALSE names the settings that differ. */
 gboolean glint_store_check(const char *folder, const GlintSettings *settings, gboolean *known, GError **error);
-gboolean glint_store_write(const char *folder, const GlintSettings *settings, const GlintDataset *dataset, const GlintClassCount *count, GError **error);
+/* Settings and counts as settings.json has them. */
+json_t *glint_store_describe(const GlintSettings *settings, const GlintDataset *dataset, const GlintClassCount *count);
+/* The settings of what describe() gave; FALSE when one is missing. Release them in every case. */
+gboolean glint_settings_parse(GlintSettings *self, const json_t *description);
+gboolean glint_store_write(const char *folder, const json_t *description, GError **error);
+/* Two runs into one folder would overwrite each other's state: a lock that goes with the process, killed or not. -1 on error. */
+int glint_store_lock(const char *folder, GError **error);
+void glint_store_unlock(const char *folder, int lock);
 /* Sums the stored counts over the classes. */
 gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error);
 /* Removes half-written files that a killed run left. Only under the lock: another run's would go too. */
-gboolean glint_store_sweep(const char *folder, const GlintDataset *dataset, GError **error);
+gboolean glint_store_sweep(const char *folder, const GPtrArray *classes, GError **error);
 gboolean glint_store_has(const char *folder, const char *class_name, const GlintSite *site);
 gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GlintMoments *moments, GError **error);
+
+/* ---- row_writer.c ---- */
+
+typedef struct GlintRowWriter GlintRowWriter;
+/* `folder` is made; `name` is the tensor's. `positions`: rows are tokens and have one. Nothing is written before begin or resume. */
+GlintRowWriter *glint_row_writer_new(const char *folder, const char *name, gsize width, GlintTensorType type, gboolean positions, gsize shard_bytes, GError **error);
+void glint_row_writer_free(GlintRowWriter *self);
+double glint_row_writer_bytes(gsize width, GlintTensorType type, gsize shard_bytes); /* of memory, at most */
+/* `meta` is what meta.json says beside the shards; until finish, it says "complete": false. */
+gboolean glint_row_writer_begin(GlintRowWriter *self, json_t *meta, GError **error);                           /* removes older shards */
+gboolean glint_row_writer_resume(GlintRowWriter *self, json_t *meta, const char *checkpoint, GError **error);  /* as save left it */
+gboolean glint_row_writer_add(GlintRowWriter *self, const float *rows, gsize n, const gint32 *text, const gint32 *position, GError **error);
+gboolean glint_row_writer_save(GlintRowWriter *self, const char *checkpoint, GError **error); /* the state, into the file `checkpoint` */
+gboolean glint_row_writer_finish(GlintRowWriter *self, json_t *meta, GError **error);
 
 /* ---- partial.c ---- */
 
@@ -152,6 +175,7 @@ typedef struct {
     GlintTarget target;
     gsize c;
     GlintMoments *moments;
+    GlintRowWriter *writer; /* NULL: rows are not kept */
     const guint *texts;   /* borrowed: text number of each sequence of the batch under way */
     float *rows;          /* borrowed scratch, GLINT_POOL_ROWS * width */
 } GlintListener;

@@ -6,7 +6,12 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "collect/collect_private.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct { const char *key, *words; } settings[GLINT_N_SETTINGS] = {
     {"model_sha256", "the model"},   {"tokenizer_sha256", "the tokenizer"}, {"dataset_sha256", "the data (dataset, --max-samples or seed)"},
@@ -159,10 +164,9 @@ static json_t *describe_class(const char *name, const GlintClassCount *count)
                      "truncated", (json_int_t)count->truncated, "no_tokens", (json_int_t)count->no_tokens, "samples", (json_int_t)count->samples);
 }
 
-gboolean glint_store_write(const char *folder, const GlintSettings *values, const GlintDataset *dataset, const GlintClassCount *count, GError **error)
+json_t *glint_store_describe(const GlintSettings *values, const GlintDataset *dataset, const GlintClassCount *count)
 {
-    g_autofree char *path = settings_path(folder);
-    g_autoptr(json_t) root = json_object();
+    json_t *root = json_object();
     json_t *object = json_object(), *classes = json_array();
     for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
         json_object_set_new(object, settings[k].key, json_string(values->value[k]));
@@ -170,7 +174,23 @@ gboolean glint_store_write(const char *folder, const GlintSettings *values, cons
         json_array_append_new(classes, describe_class(g_ptr_array_index(dataset->classes, c), &count[c]));
     json_object_set_new(root, "settings", object);
     json_object_set_new(root, "classes", classes);
-    return glint_json_write(path, root, error);
+    return root;
+}
+
+gboolean glint_settings_parse(GlintSettings *self, const json_t *description)
+{
+    gboolean whole = json_is_array(json_object_get(description, "classes"));
+    for (gsize k = 0; k < GLINT_N_SETTINGS; k++) {
+        self->value[k] = g_strdup(json_string_value(json_object_get(json_object_get(description, "settings"), settings[k].key)));
+        whole = whole && self->value[k];
+    }
+    return whole;
+}
+
+gboolean glint_store_write(const char *folder, const json_t *description, GError **error)
+{
+    g_autofree char *path = settings_path(folder);
+    return glint_json_write(path, description, error);
 }
 
 gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error)
@@ -225,17 +245,49 @@ static gboolean sweep_folder(const char *path, GError **error)
     return TRUE;
 }
 
-gboolean glint_store_sweep(const char *folder, const GlintDataset *dataset, GError **error)
+gboolean glint_store_sweep(const char *folder, const GPtrArray *classes, GError **error)
 {
     g_autofree char *store = glint_store_folder(folder), *state = g_build_filename(store, ".partial", "state.json", NULL);
     if (!sweep_folder(store, error) || (!g_file_test(state, G_FILE_TEST_EXISTS) && !glint_partial_remove(folder, error))) /* killed before its first checkpoint was complete */
         return FALSE;
-    for (guint c = 0; c < dataset->classes->len; c++) {
-        g_autofree char *name = glint_class_folder(g_ptr_array_index(dataset->classes, c)), *path = g_build_filename(store, name, NULL);
+    for (guint c = 0; c < classes->len; c++) {
+        g_autofree char *name = glint_class_folder(g_ptr_array_index(classes, c)), *path = g_build_filename(store, name, NULL);
         if (!sweep_folder(path, error))
             return FALSE;
     }
     return TRUE;
+}
+
+/* ---- the lock ---- */
+
+int glint_store_lock(const char *folder, GError **error)
+{
+    g_autofree char *store = glint_store_folder(folder), *path = g_build_filename(store, ".lock", NULL);
+    if (!glint_mkdir(store, error))
+        return -1;
+    for (;;) {
+        struct stat held, named;
+        int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (lock < 0) {
+            glint_fail(error, GLINT_ERROR_IO, "cannot write %s: %s; choose another --out", path, g_strerror(errno));
+            return -1;
+        }
+        if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* file systems without locks go on without one */
+            glint_fail(error, GLINT_ERROR_FAILED, "%s is being written by another glint; wait for it, or choose another --out", store);
+            close(lock);
+            return -1;
+        }
+        if (fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino)
+            return lock;
+        close(lock); /* its owner removed the file between our two calls */
+    }
+}
+
+void glint_store_unlock(const char *folder, int lock)
+{
+    g_autofree char *path = g_build_filename(folder, "moments", ".lock", NULL);
+    unlink(path);
+    close(lock);
 }
 
 /* ---- moments ---- */
