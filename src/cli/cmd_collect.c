@@ -29,6 +29,7 @@ static int run(int argc, char **argv, GError **error)
     const GOptionEntry extra[] = {
         {"shard", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.shard, "run the I-th of N shares of the texts; glint merge joins them (default: 1/1, all)", "I/N"},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &args.collect.dry_run, "print the plan, which passes collect what, and stop (default: off)", NULL},
+        {"from", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.from, "moments of saved activations: a folder with them, in place of --model and --dataset", "DIR"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
                           extra, NULL, "Runs labelled text through a model and keeps mean and second moment of the activations, per class and layer, in\nOUT/moments/<class>/<site>.safetensors. An interrupted run is continued by the same command.",
@@ -36,11 +37,12 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if (argc > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "unexpected argument '%s'; see %s --help", argv[1], g_get_prgname());
-    if (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error) ||
-        !glint_args_require("--out", args.common.out, error))
+    const gboolean from = args.collect.from != NULL;
+    if (!from && (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error)))
         return 0;
     g_autoptr(json_t) report = json_object();
-    if (!glint_job_collect(&args, args.common.out, report, error))
+    if (!glint_args_require("--out", args.common.out, error) ||
+        !(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))
         return 0;
     if (args.collect.dry_run && !args.common.json)
         print_plan(json_object_get(report, "plan"));

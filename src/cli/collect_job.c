@@ -148,13 +148,17 @@ static gboolean read_shard(const char *text, GlintCollectOptions *options, GErro
 static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **sites, GError **error)
 {
     *options = (GlintCollectOptions){.pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens, .batch_size = (gsize)args->collect.batch_size,
-                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20, .examples = (gsize)args->collect.examples};
+                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20, .examples = (gsize)args->collect.examples,
+                                     .save_activations = args->collect.save_activations, .save_type = GLINT_ST_F32};
     if ((args->collect.pool && !glint_pool_parse(args->collect.pool, &options->pool, error)) ||
+        (args->collect.save_dtype && !glint_activations_type_parse(args->collect.save_dtype, &options->save_type, error)) ||
         (args->collect.memory && !glint_args_bytes("--memory", args->collect.memory, &options->memory_bytes, error)) ||
         (args->collect.shard && !read_shard(args->collect.shard, options, error)) || !(*sites = targets_of(args, model, error)))
         return FALSE;
     options->sites = (const GlintSite *)(void *)(*sites)->data;
     options->n_sites = (*sites)->len;
+    if (args->collect.save_dtype && !args->collect.save_activations)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--save-dtype is of what --save-activations keeps; add that");
     return TRUE;
 }
 
@@ -192,6 +196,7 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
     GlintCollectStats stats = {0};
     if (!model || !collect_options(args, model, &options, &sites, error))
         return FALSE;
+    options.about = report;
     if (args->collect.dry_run)
         return plan_only(model, tokenizer, dataset, &options, folder, report, error);
     if (!glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
@@ -207,5 +212,31 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
     else
         glint_say("activations: %zu texts, %zu tokens in %.1f s (%.0f tokens/s)%s", stats.n_texts, stats.n_tokens, stats.seconds,
                   stats.seconds > 0 ? (double)stats.n_tokens_run / stats.seconds : 0, stats.resumed ? ", resumed: time and rate are of what was left" : "");
+    return TRUE;
+}
+
+gboolean glint_job_collect_from(const GlintArgs *args, const char *folder, json_t *report, GError **error)
+{
+    const GlintCollectArgs *a = &args->collect;
+    const struct { const char *option; gboolean given; } useless[] = {
+        {"--model", args->model.model != NULL}, {"--dataset", args->data.dataset != NULL}, {"--pool", a->pool != NULL}, {"--save-activations", a->save_activations},
+        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}};
+    for (gsize k = 0; k < G_N_ELEMENTS(useless); k++)
+        if (useless[k].given)
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s does not go with --from, whose rows are there already; leave it out (--site blocks.3.mlp.hook_post chooses among them)",
+                              useless[k].option);
+    g_auto(GStrv) sites = a->site && strcmp(a->site, "all") != 0 ? g_strsplit(a->site, ",", -1) : NULL;
+    for (char **site = sites; site && *site; site++) {
+        GlintSiteKind kind;
+        gint64 layer;
+        if (!glint_site_parse(g_strstrip(*site), &kind, &layer, error))
+            return FALSE;
+    }
+    GlintCollectStats stats;
+    if (!glint_collect_from(a->from, (const char *const *)sites, folder, &stats, error))
+        return FALSE;
+    json_object_set_new(report, "collect", json_pack("{s:s, s:I, s:I, s:f, s:b}", "from", a->from, "texts", (json_int_t)stats.n_texts, "tokens",
+                                                     (json_int_t)stats.n_tokens, "seconds", stats.seconds, "reused", stats.reused));
+    glint_say("moments from %s: %s", a->from, stats.reused ? "all there already, nothing to do" : "done");
     return TRUE;
 }

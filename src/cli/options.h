@@ -18,10 +18,10 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool, *memory;
+    char *site, *layers, *pool, *memory, *save_dtype, *from;
     char *shard;            /* "i/n", of glint collect alone */
     int max_tokens, batch_size, examples;
-    gboolean dry_run;
+    gboolean dry_run, save_activations;
 } GlintCollectArgs;
 
 /* As typed; glint_solve_plan_read() (solve_plan.h) says what they mean and refuses what does not go together. */

@@ -27,11 +27,32 @@ static GPtrArray *plan_passes(const GlintRun *run, GError **error)
     return glint_passes_new(run, partial, error);
 }
 
+/* activations/texts.csv: what the numbers of texts beside saved rows mean. */
+static gboolean write_texts(const GlintRun *run, GError **error)
+{
+    g_autofree char *path = g_build_filename(run->folder, "activations", "texts.csv", NULL);
+    g_autoptr(GlintFile) file = glint_file_new(path, error);
+    if (!file)
+        return FALSE;
+    FILE *out = glint_file_stream(file);
+    fputs("text,class,id,tokens\n", out);
+    for (guint k = 0; k < run->dataset->texts->len; k++) {
+        const GlintText *text = &g_array_index(run->dataset->texts, GlintText, k);
+        fprintf(out, "%u,", k);
+        glint_csv_field(out, glint_run_class(run, (gsize)text->label));
+        fputc(',', out);
+        glint_csv_field(out, text->id);
+        fprintf(out, ",%zu\n", run->plan->tokenized[k].n);
+    }
+    return glint_file_commit(g_steal_pointer(&file), error);
+}
+
 static gboolean run_all(GlintRun *run, gboolean known, GError **error)
 {
     double total = 0;
     g_autoptr(GPtrArray) passes = plan_passes(run, error);
-    if (!passes || (!known && !glint_store_write(run->folder, run->settings, run->dataset->classes, run->plan->count, error)))
+    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
+    if (!passes || (!known && !glint_store_write(run->folder, description, error)) || (run->options->save_activations && !write_texts(run, error)))
         return FALSE;
     glint_passes_say(run, passes);
     for (guint k = 0; k < passes->len; k++) {

@@ -4,6 +4,7 @@
  *   moments/<class>/<site>.safetensors      moments of one class at one layer, when done (moments.h; settings in the metadata)
  *   moments/<class>/examples/<site>.*       examples of its columns: .safetensors (examples.h) and .jsonl (examples_write.h); and what
  *                                           they are shown with, texts.jsonl and vocabulary.json (texts.h)
+ *   activations/<class>/<site>/             with save_activations: the rows themselves (activations.h)
  *   moments/.partial/                       while under way: state as of the last checkpoint, replaced atomically between
  *                                           batches, every few seconds and on interrupt
  * The targets are not among the settings: more layers or sites of the same run may be added to a folder later.
@@ -11,6 +12,7 @@
  * pass over its texts, or, when they do not fit into `memory_bytes`, by as few passes as they do. Neither changes a bit of the
  * result: a target's files are those of a run that collects nothing else. */
 #pragma once
+#include "collect/activations.h"
 #include "collect/moments.h"
 #include "model/model.h"
 #include "text/dataset.h"
@@ -40,6 +42,10 @@ typedef struct {
     gsize shard, n_shards;    /* this run takes texts shard, shard + n_shards, ... of each class, counted from 1; n_shards 0 or 1 = all of them */
     gboolean (*stop)(gpointer user_data); /* asked between batches: TRUE saves the state and ends as a signal does; may be NULL */
     gpointer stop_data;
+    gboolean save_activations;/* keep the rows too, under folder/activations (activations.h) */
+    GlintTensorType save_type;/* F32, BF16 or F16 */
+    gsize shard_bytes;        /* rows of one file of activations; 0 = 512 MB */
+    const json_t *about;      /* what meta.json says of model and data beside their hashes; may be NULL */
     gsize memory_bytes;       /* for what one pass gathers, beside model and batch; 0 = half of the machine's memory */
 } GlintCollectOptions;
 
@@ -60,6 +66,11 @@ gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const
 /* What glint_collect would do, without doing it: an object with `passes`, each with its class, sites, bytes and tokens. NULL on error.
  * Writes nothing. */
 json_t *glint_collect_plan(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, const char *folder, GError **error);
+
+/* Moments from saved activations: of everything under `source` (glint_activations_find), or of the sites named (NULL-terminated names as
+ * of glint_site_parse; NULL = all). From F32 rows they are byte for byte those of the run that saved them. What is there is kept; an
+ * interrupted run keeps what it finished. */
+gboolean glint_collect_from(const char *source, const char *const *sites, const char *folder, GlintCollectStats *stats, GError **error);
 
 /* Class names as folder names: bytes that a path cannot carry, a leading dot, and the names DESIGN 5 gives another meaning
  * ("moments", "compare", ...) are %XX-escaped. Different names give different folders. Free with g_free. */

@@ -6,6 +6,8 @@
  *   passes.c    which targets are collected in which pass over a class's texts, and the memory they take
  *   unit.c      runs one pass: batches, checkpoints, finished files
  *   listen.c    one target of a pass: the tap, what it feeds, and how that is saved, resumed and finished
+ *   row_writer.c  a target's rows to disk, as they come
+ *   from.c      moments from such rows instead of a model
  *   pool.c      a batch's activations to one row per text
  *   partial.c   the state of an unfinished pass on disk
  *   store.c     settings, names and finished files under moments/ */
@@ -74,8 +76,6 @@ typedef struct { char *value[GLINT_N_SETTINGS]; } GlintSettings;
 void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options);
 void glint_settings_release(GlintSettings *self);
 
-/* From settings.json; a setting that is not there is NULL, or what it was before there was a choice. */
-void glint_settings_read(GlintSettings *self, const json_t *root);
 /* What differs, in words: "--pool (was mean, is now last); ...", empty when nothing does. `skip`: a key that may differ, or NULL. */
 char *glint_settings_differ(const GlintSettings *was, const GlintSettings *now, const char *skip);
 char **glint_settings_value(GlintSettings *self, const char *key); /* where the value of a key is */
@@ -86,9 +86,13 @@ int glint_store_lock(const char *folder, GError **error);
 void glint_store_unlock(const char *folder, int lock);
 /* Compares with what is stored. *known: whether anything is. FALSE names the settings that differ. */
 gboolean glint_store_check(const char *folder, const GlintSettings *settings, gboolean *known, GError **error);
-gboolean glint_store_write(const char *folder, const GlintSettings *settings, const GPtrArray *classes, const GlintClassCount *count, GError **error);
 /* What settings.json says of a class; FALSE when it is not as written. */
 gboolean glint_store_read_count(const json_t *class_entry, GlintClassCount *count);
+/* Settings and counts as settings.json has them. */
+json_t *glint_store_describe(const GlintSettings *settings, const GPtrArray *classes, const GlintClassCount *count);
+/* The settings of what describe() gave; FALSE when one is missing. Release them in every case. */
+gboolean glint_settings_parse(GlintSettings *self, const json_t *description);
+gboolean glint_store_write(const char *folder, const json_t *description, GError **error);
 /* Sums the stored counts over the classes. */
 gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error);
 /* Removes half-written files that a killed run left. Only under the lock: another run's would go too. */
@@ -100,6 +104,20 @@ gboolean glint_store_has_examples(const char *folder, const char *class_name, co
 /* Both files of a site. `texts` are those of the class. */
 gboolean glint_store_save_examples(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, const GlintExamples *examples,
                                    const GlintTexts *texts, GError **error);
+
+/* ---- row_writer.c ---- */
+
+typedef struct GlintRowWriter GlintRowWriter;
+/* `folder` is made; `name` is the tensor's. `positions`: rows are tokens and have one. Nothing is written before begin or resume. */
+GlintRowWriter *glint_row_writer_new(const char *folder, const char *name, gsize width, GlintTensorType type, gboolean positions, gsize shard_bytes, GError **error);
+void glint_row_writer_free(GlintRowWriter *self);
+double glint_row_writer_bytes(gsize width, GlintTensorType type, gsize shard_bytes); /* of memory, at most */
+/* `meta` is what meta.json says beside the shards; until finish, it says "complete": false. */
+gboolean glint_row_writer_begin(GlintRowWriter *self, json_t *meta, GError **error);                           /* removes older shards */
+gboolean glint_row_writer_resume(GlintRowWriter *self, json_t *meta, const char *checkpoint, GError **error);  /* as save left it */
+gboolean glint_row_writer_add(GlintRowWriter *self, const float *rows, gsize n, const gint32 *text, const gint32 *position, GError **error);
+gboolean glint_row_writer_save(GlintRowWriter *self, const char *checkpoint, GError **error); /* the state, into the file `checkpoint` */
+gboolean glint_row_writer_finish(GlintRowWriter *self, json_t *meta, GError **error);
 
 /* ---- partial.c ---- */
 
@@ -180,6 +198,7 @@ typedef struct {
     gsize c;
     GlintMoments *moments;
     GlintExamples *examples; /* NULL without */
+    GlintRowWriter *writer;  /* NULL: rows are not kept */
     const guint *texts;   /* borrowed: text number of each sequence of the batch under way */
     float *rows;          /* borrowed scratch, GLINT_POOL_ROWS * width */
 } GlintListener;

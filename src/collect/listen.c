@@ -26,6 +26,8 @@ static gboolean open_moments(GlintListener *self, const char *resume, GError **e
     return TRUE;
 }
 
+/* ---- examples ---- */
+
 static char *examples_path(const GlintListener *self, const char *checkpoint)
 {
     g_autofree char *name = glint_site_name(&self->target.site), *file = g_strconcat(name, ".examples.safetensors", NULL);
@@ -48,28 +50,79 @@ static gboolean open_examples(GlintListener *self, const char *resume, GError **
     return TRUE;
 }
 
+/* ---- saved rows ---- */
+
+static char *rows_path(const GlintListener *self, const char *checkpoint)
+{
+    g_autofree char *name = glint_site_name(&self->target.site), *file = g_strconcat(name, ".rows.safetensors", NULL);
+    return g_build_filename(checkpoint, file, NULL);
+}
+
+/* What meta.json says beside the shards. */
+static json_t *describe_rows(const GlintListener *self)
+{
+    const GlintRun *run = self->run;
+    g_autofree char *name = glint_site_name(&self->target.site);
+    json_t *meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "format", GLINT_ACTIVATIONS_FORMAT, "glint", GLINT_VERSION, "class", glint_run_class(run, self->c), "site", name, "layer",
+                             (json_int_t)self->target.site.layer, "pool", glint_pool_name(run->options->pool));
+    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
+    json_object_update(meta, description);
+    if (run->options->about)
+        json_object_update_missing(meta, (json_t *)(gsize)run->options->about);
+    return meta;
+}
+
+static gboolean open_rows(GlintListener *self, const char *resume, GError **error)
+{
+    const GlintRun *run = self->run;
+    const GlintCollectOptions *options = run->options;
+    g_autofree char *name = glint_site_name(&self->target.site), *folder = glint_activations_path(run->folder, glint_run_class(run, self->c), &self->target.site);
+    g_autofree char *path = resume ? rows_path(self, resume) : NULL;
+    g_autoptr(json_t) meta = describe_rows(self);
+    self->writer = glint_row_writer_new(folder, name, self->target.width, options->save_type, options->pool == GLINT_POOL_TOKENS, options->shard_bytes, error);
+    return self->writer && (path ? glint_row_writer_resume(self->writer, meta, path, error) : glint_row_writer_begin(self->writer, meta, error));
+}
+
+static gboolean save_rows(GlintListener *self, const char *checkpoint, GError **error)
+{
+    g_autofree char *path = rows_path(self, checkpoint);
+    return glint_row_writer_save(self->writer, path, error);
+}
+
+static gboolean finish_rows(GlintListener *self, GError **error)
+{
+    g_autoptr(json_t) meta = describe_rows(self);
+    return glint_row_writer_finish(self->writer, meta, error);
+}
+
+/* ---- opening, saving, finishing ---- */
+
 gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const GlintTarget *target, gsize c, const char *resume, GError **error)
 {
     *self = (GlintListener){.run = run, .target = *target, .c = c};
-    return open_moments(self, resume, error) && open_examples(self, resume, error);
+    return open_moments(self, resume, error) && open_examples(self, resume, error) && (!run->options->save_activations || open_rows(self, resume, error));
 }
 
 void glint_listener_clear(GlintListener *self)
 {
     g_clear_pointer(&self->moments, glint_moments_free);
     g_clear_pointer(&self->examples, glint_examples_free);
+    g_clear_pointer(&self->writer, glint_row_writer_free);
 }
 
 gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error)
 {
     g_autofree char *path = moments_path(self, checkpoint), *examples = examples_path(self, checkpoint);
-    return glint_moments_save(self->moments, path, NULL, error) && (!self->examples || glint_examples_save(self->examples, examples, NULL, error));
+    return glint_moments_save(self->moments, path, NULL, error) && (!self->examples || glint_examples_save(self->examples, examples, NULL, error)) &&
+           (!self->writer || save_rows(self, checkpoint, error));
 }
 
+/* Moments come last: where they are, everything else of the target is. */
 gboolean glint_listener_finish(GlintListener *self, const GlintTexts *texts, GError **error)
 {
     const GlintRun *run = self->run;
-    return (!self->examples || glint_store_save_examples(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, self->examples, texts, error)) &&
+    return (!self->writer || finish_rows(self, error)) &&
+           (!self->examples || glint_store_save_examples(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, self->examples, texts, error)) &&
            glint_store_save(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, self->moments, error);
 }
 
@@ -91,6 +144,25 @@ static gsize first_bad(const float *rows, gsize n, gsize width)
     return width;
 }
 
+/* Rows of one text's tokens from position `first` on. */
+static gboolean keep_tokens(GlintListener *self, const float *rows, gsize n, gsize text, gsize first, GError **error)
+{
+    g_autofree gint32 *texts = g_new(gint32, n + 1), *positions = g_new(gint32, n + 1);
+    for (gsize k = 0; k < n; k++) {
+        texts[k] = (gint32)text;
+        positions[k] = (gint32)(first + k);
+    }
+    return glint_row_writer_add(self->writer, rows, n, texts, positions, error);
+}
+
+static gboolean keep_texts(GlintListener *self, gsize first, gsize n, GError **error)
+{
+    gint32 texts[GLINT_POOL_ROWS];
+    for (gsize k = 0; k < n; k++)
+        texts[k] = (gint32)self->texts[first + k];
+    return glint_row_writer_add(self->writer, self->rows, n, texts, NULL, error);
+}
+
 static gboolean hear_tokens(GlintListener *self, const GlintBatch *batch, const float *rows, GError **error)
 {
     const gsize width = self->target.width, prefix = self->run->plan->prefix;
@@ -100,6 +172,8 @@ static gboolean hear_tokens(GlintListener *self, const GlintBatch *batch, const 
         if (bad < width)
             return fail_not_finite(self, s, bad, error);
         glint_moments_add(self->moments, first, n, width);
+        if (self->writer && !keep_tokens(self, first, n, self->texts[s], prefix, error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -115,6 +189,8 @@ static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const f
             if (bad[k] < width)
                 return fail_not_finite(self, first + k, bad[k], error);
         glint_moments_add(self->moments, self->rows, n, width);
+        if (self->writer && !keep_texts(self, first, n, error))
+            return FALSE;
     }
     return TRUE;
 }

@@ -78,9 +78,9 @@ static Shard *shard_open(const char *folder, GError **error)
     self->folder = folder;
     g_autoptr(json_t) root = glint_collect_settings(folder, error);
     g_autofree char *state = g_build_filename(folder, "moments", ".partial", "state.json", NULL);
-    if (root)
-        glint_settings_read(&self->settings, root);
-    gboolean ok = root && read_number(self, error) && read_classes(self, root, error);
+    gboolean ok = root && (glint_settings_parse(&self->settings, root) ||
+                           glint_fail(error, GLINT_ERROR_FORMAT, "%s/moments/settings.json: settings are missing in it; collect the shard again", folder));
+    ok = ok && read_number(self, error) && read_classes(self, root, error);
     if (ok && g_file_test(state, G_FILE_TEST_EXISTS))
         ok = glint_fail(error, GLINT_ERROR_DATA, "%s: shard %zu/%zu is not finished; run its command again, which continues", folder, self->number, self->of);
     if (!ok)
@@ -334,8 +334,9 @@ static gboolean merge_all(Merge *self, GError **error)
 {
     gboolean known;
     gsize done = 0;
+    g_autoptr(json_t) description = glint_store_describe(&self->settings, self->classes, self->count);
     if (!glint_store_check(self->folder, &self->settings, &known, error) || !glint_store_sweep(self->folder, self->classes, error) ||
-        (!known && !glint_store_write(self->folder, &self->settings, self->classes, self->count, error)))
+        (!known && !glint_store_write(self->folder, description, error)))
         return FALSE;
     g_autoptr(GlintProgress) bar = glint_progress_new("merge", (double)(self->classes->len * self->sites->len), "sites");
     for (guint c = 0; c < self->classes->len; c++)

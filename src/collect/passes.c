@@ -50,19 +50,39 @@ GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *op
 
 double glint_target_bytes(const GlintTarget *target, const GlintCollectOptions *options)
 {
-    double width = (double)target->width, examples = options->examples > 0 ? (double)glint_examples_bytes(target->width, options->examples) : 0;
-    return width * (width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double) + examples;
+    const double width = (double)target->width, moments = width * (width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double);
+    const double examples = options->examples > 0 ? (double)glint_examples_bytes(target->width, options->examples) : 0;
+    return moments + examples + (options->save_activations ? glint_row_writer_bytes(target->width, options->save_type, options->shard_bytes) : 0);
 }
 
 char *glint_products(const GlintCollectOptions *options)
 {
-    return options->examples > 0 ? g_strdup_printf("moments and %zu examples a column", options->examples) : g_strdup("moments");
+    g_autoptr(GString) products = g_string_new("moments");
+    if (options->examples > 0)
+        g_string_append_printf(products, ", examples (%zu)", options->examples);
+    if (options->save_activations)
+        g_string_append_printf(products, ", activations (%s)", glint_tensor_type_name(options->save_type));
+    return g_strdup(products->str);
+}
+
+/* Saved by a run with the same settings, in the same type. */
+static gboolean has_activations(const GlintRun *run, gsize c, const GlintSite *site)
+{
+    g_autofree char *folder = glint_activations_path(run->folder, glint_run_class(run, c), site);
+    g_autoptr(GlintActivations) saved = glint_activations_open(folder, NULL);
+    GlintSettings settings = {0};
+    gboolean same = saved && saved->type == run->options->save_type && glint_settings_parse(&settings, saved->meta);
+    for (gsize k = 0; same && k < GLINT_N_SETTINGS; k++)
+        same = strcmp(settings.value[k], run->settings->value[k]) == 0;
+    glint_settings_release(&settings);
+    return same;
 }
 
 gboolean glint_target_done(const GlintRun *run, gsize c, const GlintSite *site)
 {
     const char *name = glint_run_class(run, c);
-    return glint_store_has(run->folder, name, site) && (run->options->examples == 0 || glint_store_has_examples(run->folder, name, site, run->options->examples));
+    return glint_store_has(run->folder, name, site) && (run->options->examples == 0 || glint_store_has_examples(run->folder, name, site, run->options->examples)) &&
+           (!run->options->save_activations || has_activations(run, c, site));
 }
 
 /* ---- passes ---- */
@@ -240,8 +260,9 @@ void glint_passes_say(const GlintRun *run, const GPtrArray *passes)
         tokens += glint_pass_tokens(run, pass);
     }
     g_autofree char *products = glint_products(run->options);
-    glint_say("plan: %s of %u targets in %u passes for %u classes, %.3g M tokens to run, at most %.3g GB of %.3g GB", products, run->targets->len, passes->len,
-              run->dataset->classes->len, tokens * 1e-6, most * 1e-9, memory_of(run->options) * 1e-9);
+    glint_say("plan: %s of %u target%s, %u pass%s (%u class%s), %.0f tokens to run, at most %.3g GB of %.3g GB", products, run->targets->len, run->targets->len == 1 ? "" : "s",
+              passes->len, passes->len == 1 ? "" : "es", run->dataset->classes->len, run->dataset->classes->len == 1 ? "" : "es", tokens, most * 1e-9,
+              memory_of(run->options) * 1e-9);
 }
 
 json_t *glint_passes_describe(const GlintRun *run, const GPtrArray *passes)

@@ -41,14 +41,6 @@ void glint_settings_describe(GlintSettings *self, const GlintModel *model, const
     *value++ = options->n_shards > 1 ? g_strdup_printf("%zu/%zu", options->shard, options->n_shards) : g_strdup("1/1");
 }
 
-void glint_settings_read(GlintSettings *self, const json_t *root)
-{
-    for (gsize k = 0; k < GLINT_N_SETTINGS; k++) {
-        const char *stored = json_string_value(json_object_get(json_object_get(root, "settings"), settings[k].key));
-        self->value[k] = g_strdup(stored ? stored : settings[k].before);
-    }
-}
-
 char **glint_settings_value(GlintSettings *self, const char *key)
 {
     gsize k = 0;
@@ -133,38 +125,6 @@ char *glint_examples_path(const char *folder, const char *class_name, const char
     return g_build_filename(examples, file, NULL);
 }
 
-/* ---- the lock ---- */
-
-int glint_store_lock(const char *folder, GError **error)
-{
-    g_autofree char *store = glint_store_folder(folder), *path = g_build_filename(store, ".lock", NULL);
-    if (!glint_mkdir(store, error))
-        return -1;
-    for (;;) {
-        struct stat held, named;
-        int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (lock < 0) {
-            glint_fail(error, GLINT_ERROR_IO, "cannot write %s: %s; choose another --out", path, g_strerror(errno));
-            return -1;
-        }
-        if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* file systems without locks go on without one */
-            glint_fail(error, GLINT_ERROR_FAILED, "%s is being written by another glint; wait for it, or choose another --out", store);
-            close(lock);
-            return -1;
-        }
-        if (fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino)
-            return lock;
-        close(lock); /* its owner removed the file between our two calls */
-    }
-}
-
-void glint_store_unlock(const char *folder, int lock)
-{
-    g_autofree char *path = g_build_filename(folder, "moments", ".lock", NULL);
-    unlink(path);
-    close(lock);
-}
-
 /* ---- settings ---- */
 
 /* A file of the store that is not what glint wrote: the cure is to make it again. Takes `problem`, returns NULL. */
@@ -220,7 +180,7 @@ gboolean glint_store_check(const char *folder, const GlintSettings *wanted, gboo
     if (!root)
         return FALSE;
     GlintSettings stored;
-    glint_settings_read(&stored, root);
+    glint_settings_parse(&stored, root); /* what is missing differs */
     g_autofree char *differ = glint_settings_differ(&stored, wanted, NULL);
     glint_settings_release(&stored);
     return *differ == '\0' ||
@@ -250,10 +210,9 @@ gboolean glint_store_read_count(const json_t *entry, GlintClassCount *count)
     return good;
 }
 
-gboolean glint_store_write(const char *folder, const GlintSettings *values, const GPtrArray *classes, const GlintClassCount *count, GError **error)
+json_t *glint_store_describe(const GlintSettings *values, const GPtrArray *classes, const GlintClassCount *count)
 {
-    g_autofree char *path = settings_path(folder);
-    g_autoptr(json_t) root = json_object();
+    json_t *root = json_object();
     json_t *object = json_object(), *list = json_array();
     for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
         json_object_set_new(object, settings[k].key, json_string(values->value[k]));
@@ -261,7 +220,24 @@ gboolean glint_store_write(const char *folder, const GlintSettings *values, cons
         json_array_append_new(list, describe_class(g_ptr_array_index(classes, c), &count[c]));
     json_object_set_new(root, "settings", object);
     json_object_set_new(root, "classes", list);
-    return glint_json_write(path, root, error);
+    return root;
+}
+
+gboolean glint_settings_parse(GlintSettings *self, const json_t *description)
+{
+    gboolean whole = json_is_array(json_object_get(description, "classes"));
+    for (gsize k = 0; k < GLINT_N_SETTINGS; k++) {
+        const char *stored = json_string_value(json_object_get(json_object_get(description, "settings"), settings[k].key));
+        self->value[k] = g_strdup(stored ? stored : settings[k].before);
+        whole = whole && self->value[k];
+    }
+    return whole;
+}
+
+gboolean glint_store_write(const char *folder, const json_t *description, GError **error)
+{
+    g_autofree char *path = settings_path(folder);
+    return glint_json_write(path, description, error);
 }
 
 gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error)
@@ -329,6 +305,38 @@ gboolean glint_store_sweep(const char *folder, const GPtrArray *classes, GError 
             return FALSE;
     }
     return TRUE;
+}
+
+/* ---- the lock ---- */
+
+int glint_store_lock(const char *folder, GError **error)
+{
+    g_autofree char *store = glint_store_folder(folder), *path = g_build_filename(store, ".lock", NULL);
+    if (!glint_mkdir(store, error))
+        return -1;
+    for (;;) {
+        struct stat held, named;
+        int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (lock < 0) {
+            glint_fail(error, GLINT_ERROR_IO, "cannot write %s: %s; choose another --out", path, g_strerror(errno));
+            return -1;
+        }
+        if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* file systems without locks go on without one */
+            glint_fail(error, GLINT_ERROR_FAILED, "%s is being written by another glint; wait for it, or choose another --out", store);
+            close(lock);
+            return -1;
+        }
+        if (fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino)
+            return lock;
+        close(lock); /* its owner removed the file between our two calls */
+    }
+}
+
+void glint_store_unlock(const char *folder, int lock)
+{
+    g_autofree char *path = g_build_filename(folder, "moments", ".lock", NULL);
+    unlink(path);
+    close(lock);
 }
 
 /* ---- moments ---- */
