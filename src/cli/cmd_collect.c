@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
+#include "cli/mpi_job.h"
 
 #include <stdio.h>
 
@@ -41,8 +42,16 @@ static int run(int argc, char **argv, GError **error)
     if (!from && (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error)))
         return 0;
     g_autoptr(json_t) report = json_object();
-    if (!glint_args_require("--out", args.common.out, error) ||
-        !(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))
+    gboolean first = TRUE;
+    if (!glint_args_require("--out", args.common.out, error))
+        return 0;
+    if (glint_mpi_launched()) {
+        int code = from || args.collect.dry_run || args.collect.shard
+                       ? (glint_fail(error, GLINT_ERROR_USAGE, "--from, --dry-run and --shard are not for mpirun, which shares the work out itself"), GLINT_EXIT_USAGE)
+                       : glint_job_collect_mpi(&args, report, &first, error);
+        if (code != GLINT_EXIT_OK || !first)
+            return code;
+    } else if (!(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))
         return 0;
     if (args.collect.dry_run && !args.common.json)
         print_plan(json_object_get(report, "plan"));

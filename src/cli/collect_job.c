@@ -1,6 +1,7 @@
 /* Model and labelled text in, moments out. See collect_job.h. */
 #include "cli/collect_job.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "base/talk.h"
 #include "cli/resolve.h"
 #include <string.h>
@@ -184,7 +185,22 @@ static gboolean plan_only(GlintModel *model, const GlintTokenizer *tokenizer, co
     return plan != NULL;
 }
 
+/* Whether the whole is there already. */
+static gboolean find_whole(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, GlintShardJob *shard, GError **error)
+{
+    GlintCollectOptions undivided = *options;
+    undivided.shard = undivided.n_shards = 0;
+    g_autoptr(json_t) plan = glint_collect_plan(model, tokenizer, dataset, &undivided, shard->whole, error);
+    shard->done = plan && json_array_size(json_object_get(plan, "passes")) == 0;
+    return plan != NULL;
+}
+
 gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *report, GError **error)
+{
+    return glint_job_collect_shard(args, folder, NULL, report, error);
+}
+
+gboolean glint_job_collect_shard(const GlintArgs *args, const char *folder, GlintShardJob *shard, json_t *report, GError **error)
 {
     g_autoptr(GlintDataset) dataset = open_dataset(args, report, error);
     if (!dataset)
@@ -199,6 +215,16 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
     options.about = report;
     if (args->collect.dry_run)
         return plan_only(model, tokenizer, dataset, &options, folder, report, error);
+    if (shard) {
+        options.stop = shard->stop;
+        options.stop_data = shard->data;
+        if (!find_whole(model, tokenizer, dataset, &options, shard, error))
+            return FALSE;
+        if (shard->done) {
+            glint_say("activations: all in %s already, nothing to run", shard->whole);
+            return TRUE;
+        }
+    }
     if (!glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
         return FALSE;
     json_t *description = describe_collect(&options, &stats);
@@ -220,7 +246,7 @@ gboolean glint_job_collect_from(const GlintArgs *args, const char *folder, json_
     const GlintCollectArgs *a = &args->collect;
     const struct { const char *option; gboolean given; } useless[] = {
         {"--model", args->model.model != NULL}, {"--dataset", args->data.dataset != NULL}, {"--pool", a->pool != NULL}, {"--save-activations", a->save_activations},
-        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}};
+        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--shard", a->shard != NULL}};
     for (gsize k = 0; k < G_N_ELEMENTS(useless); k++)
         if (useless[k].given)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s does not go with --from, whose rows are there already; leave it out (--site blocks.3.mlp.hook_post chooses among them)",
