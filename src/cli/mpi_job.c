@@ -161,13 +161,12 @@ static gboolean merge_shards(const GlintArgs *args, const Ranks *ranks, json_t *
     return glint_remove_tree(all, error);
 }
 
-/* A rank's own trouble is printed where it arises; the others only end. */
+/* A rank's own trouble is printed where it arises, and its code is that of all; who was stopped by another has none. */
 static int code_of(const GError *error, const Ranks *ranks)
 {
-    if (!error)
+    if (!error || ranks->stopped)
         return GLINT_EXIT_OK;
-    if (!ranks->stopped)
-        fprintf(stderr, "glint: rank %d of %d: %s\n", ranks->rank, ranks->size, error->message);
+    fprintf(stderr, "glint: rank %d of %d: %s\n", ranks->rank, ranks->size, error->message);
     return glint_exit_code(error);
 }
 
