@@ -18,7 +18,8 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool, *memory, *save_dtype, *from;
+    char *site, *layers, *pool, *memory, *save_dtype, *from, *sae_features;
+    char **sae;
     int max_tokens, batch_size;
     gboolean dry_run, save_activations;
 } GlintCollectArgs;

@@ -202,7 +202,7 @@ GlintSample *glint_sample_from_activations(const char *path, gboolean keep_rows,
     return self;
 }
 
-GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size,
+GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size, const gsize *features,
                                        const char *class_name, gsize n_constant, const char *key, GError **error)
 {
     GlintSample *self = sample_new(p, error);
@@ -216,6 +216,6 @@ GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *colum
     memcpy(self->column, columns, p * sizeof *columns);
     take_moments(self, moments);
     for (gsize i = 0; i < p; i++)
-        self->neurons[i] = glint_neuron_id(site, columns[i], head_size);
+        self->neurons[i] = glint_neuron_id(site, features ? features[columns[i]] : columns[i], head_size);
     return self;
 }
