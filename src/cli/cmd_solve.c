@@ -19,6 +19,8 @@ static gboolean check_input(const GlintArgs *args, char *const *covariances, cha
                                                                       "folder is solved in place, leave them out");
     if (args->solve.neurons || args->solve.with_all)
         return glint_fail(error, GLINT_ERROR_USAGE, "%s is for what glint collect left; a matrix is solved whole", args->solve.neurons ? "--neurons" : "--with-all");
+    if ((args->solve.from_class || args->solve.from_site) && !activations)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--class and --site choose from a folder of saved --activations; give that");
     if (!args->solve.joint && n_files > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "%zu matrices were given; solve them one by one, or together with --joint group or --joint fused", n_files);
     if (args->solve.joint && n_files < 2)
@@ -35,7 +37,9 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GStrv) covariances = NULL, activations = NULL;
     const GOptionEntry extra[] = {
         {"cov", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &covariances, "covariance or correlation matrix, p x p .npy; with --joint once for each class", "FILE"},
-        {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations, "samples x neurons, n x p .npy; with --joint once for each class", "FILE"},
+        {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations, "samples x neurons: n x p .npy, or a folder of glint collect --save-activations; with --joint once for each class", "PATH"},
+        {"class", 0, 0, G_OPTION_ARG_FILENAME, &args.solve.from_class, "class to take from such a folder (default: the only one)", "NAME"},
+        {"site", 0, 0, G_OPTION_ARG_FILENAME, &args.solve.from_site, "site to take from such a folder, as in blocks.3.mlp.hook_post (default: the only one)", "SITE"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     if (!glint_args_parse(&args, GLINT_ARGS_SOLVE | GLINT_ARGS_ROWS | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "[RESULTS]",
                           "Estimates the sparse precision matrix with the graphical lasso and certifies it: of one matrix (--cov, --activations)\n"

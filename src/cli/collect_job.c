@@ -118,6 +118,8 @@ static GArray *targets_of(const GlintArgs *args, const GlintModel *model, GError
     if (!layers)
         return NULL;
     g_autoptr(GArray) sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
+    if (args->collect.sae && !args->collect.site) /* the features only */
+        return g_steal_pointer(&sites);
     g_auto(GStrv) names = g_strsplit(args->collect.site ? args->collect.site : "mlp.hook_post", ",", -1);
     gsize n_named = 0, n_names = g_strv_length(names);
     for (char **name = names; *name; name++) {
@@ -146,6 +148,80 @@ static gboolean read_shard(const char *text, GlintCollectOptions *options, GErro
     return TRUE;
 }
 
+/* ---- sparse autoencoders ---- */
+
+static GPtrArray *open_saes(const GlintArgs *args, GError **error)
+{
+    g_autoptr(GPtrArray) saes = g_ptr_array_new_with_free_func((GDestroyNotify)glint_sae_free);
+    for (char **path = args->collect.sae; path && *path; path++) {
+        GlintSae *sae = glint_sae_open(*path, error);
+        if (!sae)
+            return NULL;
+        g_ptr_array_add(saes, sae);
+        g_autofree char *name = glint_site_name(glint_sae_reads(sae));
+        glint_say("SAE: %zu features (%s) of %s", glint_sae_width(sae), glint_sae_kind(sae), name);
+    }
+    return g_steal_pointer(&saes);
+}
+
+static gint by_number(gconstpointer a, gconstpointer b)
+{
+    gsize x = *(const gsize *)a, y = *(const gsize *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Numbers separated by commas, blanks or line ends: sorted, each once. */
+static GArray *parse_numbers(const char *text, GError **error)
+{
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(gsize));
+    for (const char *at = text; *at;) {
+        char *end = NULL;
+        if (strchr(", \t\r\n", *at)) {
+            at++;
+            continue;
+        }
+        const gsize number = (gsize)g_ascii_strtoull(at, &end, 10);
+        if (!g_ascii_isdigit(*at) || number > G_MAXINT32) {
+            glint_fail(error, GLINT_ERROR_USAGE, "--sae-features needs a number, a list of numbers as in 3,17,256, or a file of them, not '%.40s'", at);
+            return NULL;
+        }
+        g_array_append_val(numbers, number);
+        at = end;
+    }
+    g_array_sort(numbers, by_number);
+    for (guint k = 1; k < numbers->len;)
+        if (g_array_index(numbers, gsize, k) == g_array_index(numbers, gsize, k - 1))
+            g_array_remove_index(numbers, k);
+        else
+            k++;
+    return g_steal_pointer(&numbers);
+}
+
+/* *list: the features named, if they are. */
+static gboolean feature_options(const GlintArgs *args, GlintCollectOptions *options, GArray **list, GError **error)
+{
+    const char *text = args->collect.sae_features;
+    g_autofree char *content = NULL;
+    if (!text)
+        return TRUE;
+    if (!args->collect.sae)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--sae-features chooses among the features of --sae; give that");
+    if (g_file_test(text, G_FILE_TEST_IS_REGULAR) && !g_file_get_contents(text, &content, NULL, error))
+        return FALSE;
+    *list = parse_numbers(content ? content : text, error);
+    if (!*list)
+        return FALSE;
+    if (!content && !strchr(text, ',')) {
+        options->sae_features = (*list)->len == 1 ? g_array_index(*list, gsize, 0) : 0;
+        return options->sae_features > 0 || glint_fail(error, GLINT_ERROR_USAGE, "--sae-features must be at least 1");
+    }
+    if ((*list)->len == 0 || g_strv_length(args->collect.sae) > 1)
+        return glint_fail(error, GLINT_ERROR_USAGE, (*list)->len == 0 ? "--sae-features lists no feature" : "--sae-features can list the features of one --sae only; give a number");
+    options->sae_list = (const gsize *)(void *)(*list)->data;
+    options->n_sae_list = (*list)->len;
+    return TRUE;
+}
+
 static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **sites, GError **error)
 {
     *options = (GlintCollectOptions){.pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens, .batch_size = (gsize)args->collect.batch_size,
@@ -170,8 +246,14 @@ static json_t *describe_collect(const GlintCollectOptions *options, const GlintC
         g_autofree char *name = glint_site_name(&options->sites[k]);
         json_array_append_new(sites, json_string(name));
     }
-    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool",
-                     glint_pool_name(options->pool), "examples", (json_int_t)options->examples, "without_punctuation", (json_int_t)stats->n_no_punctuation, "max_tokens", (json_int_t)options->max_tokens, "batch_size", (json_int_t)options->batch_size,
+    for (gsize k = 0; k < options->n_saes; k++) {
+        const GlintSite site = glint_sae_site(options->saes[k]);
+        g_autofree char *name = glint_site_name(&site);
+        json_array_append_new(sites, json_string(name));
+    }
+    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool", glint_pool_name(options->pool), "examples",
+                     (json_int_t)options->examples, "without_punctuation", (json_int_t)stats->n_no_punctuation, "max_tokens", (json_int_t)options->max_tokens, "batch_size",
+                     (json_int_t)options->batch_size,
                      "texts", (json_int_t)stats->n_texts, "tokens", (json_int_t)stats->n_tokens, "truncated", (json_int_t)stats->n_truncated,
                      "without_tokens", (json_int_t)stats->n_no_tokens, "seconds", stats->seconds, "resumed", stats->resumed, "reused", stats->reused);
 }
@@ -207,11 +289,14 @@ gboolean glint_job_collect_shard(const GlintArgs *args, const char *folder, Glin
         return FALSE;
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintModel) model = open_model(args, &tokenizer, report, error);
-    g_autoptr(GArray) sites = NULL;
+    g_autoptr(GPtrArray) saes = model ? open_saes(args, error) : NULL;
+    g_autoptr(GArray) sites = NULL, features = NULL;
     GlintCollectOptions options;
     GlintCollectStats stats = {0};
-    if (!model || !collect_options(args, model, &options, &sites, error))
+    if (!saes || !collect_options(args, model, &options, &sites, error) || !feature_options(args, &options, &features, error))
         return FALSE;
+    options.saes = (GlintSae *const *)saes->pdata;
+    options.n_saes = saes->len;
     options.about = report;
     if (args->collect.dry_run)
         return plan_only(model, tokenizer, dataset, &options, folder, report, error);
@@ -246,7 +331,7 @@ gboolean glint_job_collect_from(const GlintArgs *args, const char *folder, json_
     const GlintCollectArgs *a = &args->collect;
     const struct { const char *option; gboolean given; } useless[] = {
         {"--model", args->model.model != NULL}, {"--dataset", args->data.dataset != NULL}, {"--pool", a->pool != NULL}, {"--save-activations", a->save_activations},
-        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--shard", a->shard != NULL}};
+        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--sae", a->sae != NULL}, {"--shard", a->shard != NULL}};
     for (gsize k = 0; k < G_N_ELEMENTS(useless); k++)
         if (useless[k].given)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s does not go with --from, whose rows are there already; leave it out (--site blocks.3.mlp.hook_post chooses among them)",

@@ -21,12 +21,14 @@ void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.shard, self->common.out,
-                       solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.sae_features, self->collect.shard,
+                       self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
-                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr};
+                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr,
+                       solve->from_class, solve->from_site};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
+    g_strfreev(self->collect.sae);
     memset(self, 0, sizeof *self);
 }
 
@@ -53,6 +55,8 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
         ENTRY("examples", 0, G_OPTION_ARG_INT, &a->collect.examples, "tokens of highest and of lowest activation to keep of each neuron, and twice as many over its range (default: 10; 0 = none)", "K"),
         ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory, "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
+        ENTRY("sae", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->collect.sae, "sparse autoencoder as SAELens saves it, whose features are collected; once for each (default: none)", "DIR"),
+        ENTRY("sae-features", 0, G_OPTION_ARG_FILENAME, &a->collect.sae_features, "the N that are active most often, a list as in 3,17,256, or a file with one a line (default: all)", "N|LIST|FILE"),
         ENTRY("save-activations", 0, G_OPTION_ARG_NONE, &a->collect.save_activations, "keep the rows too, as safetensors in OUT/activations (default: off)", NULL),
         ENTRY("save-dtype", 0, G_OPTION_ARG_FILENAME, &a->collect.save_dtype, "of saved activations: f32, bf16 or f16 (default: f32)", "TYPE"),
         END_OF_ENTRIES};

@@ -18,7 +18,8 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool, *memory, *save_dtype, *from;
+    char *site, *layers, *pool, *memory, *save_dtype, *from, *sae_features;
+    char **sae;
     char *shard;            /* "i/n", of glint collect alone */
     int max_tokens, batch_size, examples;
     gboolean dry_run, save_activations;
@@ -30,6 +31,7 @@ typedef struct {
     char *select, *gamma, *instability, *path;                                       /* choosing lambda; path: "" = with the default grid */
     char *transform, *winsor, *shrinkage, *penalty, *start, *groups;                 /* what is solved */
     char *joint, *lambda2, *fdr;
+    char *from_class, *from_site;                                                    /* which of a folder of saved activations */
     int max_iterations, folds, subsamples, n, stability, null, bootstrap;
     gboolean one_se, debias;
     gboolean penalize_diagonal, dense, no_scale, with_all;

@@ -104,20 +104,24 @@ static gboolean plan_texts(GlintRun *run, const GlintTokenizer *tokenizer, GErro
 static gboolean collect_locked(GlintRun *run, const GlintTokenizer *tokenizer, GError **error)
 {
     gboolean known;
-    if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, run->dataset->classes, error))
+    if (!glint_store_check(run->folder, run->settings, &known, error) || !glint_store_sweep(run->folder, error) ||
+        !glint_features_check(run, error))
         return FALSE;
     if (known && all_done(run))
         return reuse(run, error);
     if (run->options->pool == GLINT_POOL_FIRST && glint_tokenizer_n_prefix(tokenizer) > 0)
         glint_warn("--pool first: every text starts with the same special token, and position 0 of a causal model sees only itself, so every text gives the same row; "
                    "--pool mean and --pool last vary");
-    return plan_texts(run, tokenizer, error) && run_all(run, known, error) && glint_store_counts(run->folder, run->stats, error);
+    return plan_texts(run, tokenizer, error) && glint_features_choose(run, error) && run_all(run, known, error) && glint_store_counts(run->folder, run->stats, error);
 }
 
 static gboolean check_options(const GlintCollectOptions *options, GError **error)
 {
     if (options->n_shards > 1 && (options->shard == 0 || options->shard > options->n_shards))
         return glint_fail(error, GLINT_ERROR_USAGE, "--shard %zu/%zu: shards are counted from 1 to their number", options->shard, options->n_shards);
+    if (options->n_shards > 1 && options->n_saes > 0 && options->sae_features > 0 && !options->sae_list)
+        return glint_fail(error, GLINT_ERROR_USAGE, "a shard cannot know which %zu features are active most often in all the texts; give --sae-features a list or a file of them",
+                          options->sae_features);
     return options->examples <= GLINT_EXAMPLES_MOST ||
            glint_fail(error, GLINT_ERROR_USAGE, "--examples %zu: at most %d are kept of each column", options->examples, GLINT_EXAMPLES_MOST);
 }

@@ -5,6 +5,7 @@
  *   moments/<class>/examples/<site>.*       examples of its columns: .safetensors (examples.h) and .jsonl (examples_write.h); and what
  *                                           they are shown with, texts.jsonl and vocabulary.json (texts.h)
  *   activations/<class>/<site>/             with save_activations: the rows themselves (activations.h)
+ *   moments/.features/<site>.json          which features of an SAE are kept, chosen once (features.c)
  *   moments/.partial/                       while under way: state as of the last checkpoint, replaced atomically between
  *                                           batches, every few seconds and on interrupt
  * The targets are not among the settings: more layers or sites of the same run may be added to a folder later.
@@ -14,6 +15,7 @@
 #pragma once
 #include "collect/activations.h"
 #include "collect/moments.h"
+#include "collect/sae.h"
 #include "model/model.h"
 #include "text/dataset.h"
 #include "text/tokenizer.h"
@@ -33,6 +35,9 @@ const char *glint_pool_name(GlintPool pool);
 
 typedef struct {
     const GlintSite *sites; gsize n_sites; /* the targets, in any order; named twice is taken once */
+    GlintSae *const *saes; gsize n_saes;   /* their features are targets too; the run packs them (glint_sae_keep) */
+    gsize sae_features;       /* keep the N features that are active most often; 0 = all, unless listed */
+    const gsize *sae_list; gsize n_sae_list; /* keep these (ascending), of the only SAE; NULL = not listed */
     GlintPool pool;
     gsize max_tokens;         /* a text's tokens (BOS counted) beyond this are cut; 0, or more than the model takes = the model's limit */
     gsize batch_size;         /* texts per batch, as the original's option; 0 = by tokens (default 4096 a batch) */
@@ -82,6 +87,9 @@ char *glint_examples_path(const char *folder, const char *class_name, const char
 /* What lies in a folder: class names in dataset order (GPtrArray of char*, freed with the array). */
 GPtrArray *glint_collect_classes(const char *folder, GError **error);
 json_t *glint_collect_settings(const char *folder, GError **error); /* moments/settings.json */
+/* The numbers of the columns of an SAE's moments, which may be some of its features only, from their metadata. NULL where the columns are all
+ * there are. Free with g_array_unref (of gsize). */
+GArray *glint_collect_features(GHashTable *metadata);
 /* Moments of one class at one site; "all" is every class together, merged in dataset order. `metadata` may be NULL. */
 GlintMoments *glint_collect_load(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error);
 

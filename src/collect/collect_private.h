@@ -6,6 +6,7 @@
  *   passes.c    which targets are collected in which pass over a class's texts, and the memory they take
  *   unit.c      runs one pass: batches, checkpoints, finished files
  *   listen.c    one target of a pass: the tap, what it feeds, and how that is saved, resumed and finished
+ *   features.c  which features of an SAE are kept
  *   row_writer.c  a target's rows to disk, as they come
  *   from.c      moments from such rows instead of a model
  *   pool.c      a batch's activations to one row per text
@@ -96,14 +97,17 @@ gboolean glint_store_write(const char *folder, const json_t *description, GError
 /* Sums the stored counts over the classes. */
 gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error);
 /* Removes half-written files that a killed run left. Only under the lock: another run's would go too. */
-gboolean glint_store_sweep(const char *folder, const GPtrArray *classes, GError **error);
+gboolean glint_store_sweep(const char *folder, GError **error);
 gboolean glint_store_has(const char *folder, const char *class_name, const GlintSite *site);
-gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GlintMoments *moments, GError **error);
+/* `extra`: metadata beside the settings (char* -> char*), or NULL. */
+gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GHashTable *extra, GlintMoments *moments, GError **error);
 /* Whether there are examples, `k` of a column. */
 gboolean glint_store_has_examples(const char *folder, const char *class_name, const GlintSite *site, gsize k);
 /* Both files of a site. `texts` are those of the class. */
-gboolean glint_store_save_examples(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, const GlintExamples *examples,
-                                   const GlintTexts *texts, GError **error);
+gboolean glint_store_save_examples(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GHashTable *extra,
+                                   const GlintExamples *examples, const GlintTexts *texts, GError **error);
+/* What metadata of a file says beside class, site and settings; free with g_hash_table_unref. */
+GHashTable *glint_store_extra(GHashTable *metadata);
 
 /* ---- row_writer.c ---- */
 
@@ -164,7 +168,11 @@ static inline const char *glint_run_class(const GlintRun *run, gsize c) { return
 
 /* ---- passes.c ---- */
 
-typedef struct { GlintSite site; gsize width; } GlintTarget;
+typedef struct {
+    GlintSite site;
+    gsize width;   /* of an SAE: features that are kept, before they are chosen at most */
+    GlintSae *sae; /* borrowed; NULL: the rows are the model's own */
+} GlintTarget;
 
 /* The targets that the options name, by layer and site. Errors: no target, a site or layer that the model lacks. */
 GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *options, GError **error);
@@ -189,7 +197,25 @@ double glint_pass_tokens(const GlintRun *run, const GlintPass *pass);
 void glint_passes_say(const GlintRun *run, const GPtrArray *passes);
 json_t *glint_passes_describe(const GlintRun *run, const GPtrArray *passes);
 
+/* ---- features.c ---- */
+
+/* Chooses the features of every SAE among the targets, packs it, and sets the targets' widths. What was chosen before in this folder is
+ * taken again; otherwise, for the most frequent, part of the texts is run. */
+gboolean glint_features_choose(GlintRun *run, GError **error);
+/* A folder's files of an SAE must be of the same SAE and choice. */
+gboolean glint_features_check(const GlintRun *run, GError **error);
+/* What a target's files say beside the settings (char* -> char*); NULL for the model's own sites. */
+GHashTable *glint_features_metadata(const GlintRun *run, const GlintTarget *target);
+char *glint_features_choice(const GlintCollectOptions *options); /* "all", "4096 most frequent", "list <hash>" */
+
 /* ---- listen.c ---- */
+
+/* Shared by the listeners of a pass: taps run one after the other. */
+typedef struct {
+    float *rows;       /* GLINT_POOL_ROWS * widest: pooled rows */
+    float *features;   /* of an SAE, for all tokens of a batch */
+    gsize n_features;  /* floats there is room for */
+} GlintScratch;
 
 /* One target of a pass: what is gathered there. */
 typedef struct {
@@ -200,7 +226,7 @@ typedef struct {
     GlintExamples *examples; /* NULL without */
     GlintRowWriter *writer;  /* NULL: rows are not kept */
     const guint *texts;   /* borrowed: text number of each sequence of the batch under way */
-    float *rows;          /* borrowed scratch, GLINT_POOL_ROWS * width */
+    GlintScratch *scratch;/* borrowed */
 } GlintListener;
 
 /* `resume`: folder of the checkpoint to go on from, or NULL to begin. What was opened is released by clear, also after an error. */

@@ -18,6 +18,7 @@ typedef struct {
     const GlintExamples *examples;
     const GlintTexts *texts;
     const GlintSite *site;
+    const gsize *numbers; /* or NULL */
     gsize head_size;
 } Writer;
 
@@ -123,12 +124,12 @@ static gboolean add_bands(const Writer *self, GString *line, const GlintExample 
 
 static gboolean add_line(const Writer *self, GString *line, gsize column)
 {
-    gsize n_top, n_bottom, n_spread;
+    gsize n_top, n_bottom, n_spread, number = self->numbers ? self->numbers[column] : column;
     const GlintExample *top = glint_examples_top(self->examples, column, &n_top), *bottom = glint_examples_bottom(self->examples, column, &n_bottom);
     const GlintExample *spread = glint_examples_spread(self->examples, column, &n_spread);
-    g_autofree char *id = glint_neuron_id(self->site, column, self->head_size);
+    g_autofree char *id = glint_neuron_id(self->site, number, self->head_size);
     gboolean any = FALSE, negative = n_bottom > 0 && bottom[0].value < 0;
-    g_string_append_printf(line, "{\"neuron\":%zu,\"id\":\"%s\",", column, id);
+    g_string_append_printf(line, "{\"neuron\":%zu,\"id\":\"%s\",", number, id);
     add_quantiles(self, line, column);
     if (!add_list(self, line, "top", top, n_top) || (negative && !add_list(self, line, "bottom", bottom, n_bottom)))
         return FALSE;
@@ -140,9 +141,9 @@ static gboolean add_line(const Writer *self, GString *line, gsize column)
     return TRUE;
 }
 
-gboolean glint_examples_write(const GlintExamples *self, const GlintTexts *texts, const GlintSite *site, gsize head_size, const char *path, GError **error)
+gboolean glint_examples_write(const GlintExamples *self, const GlintTexts *texts, const GlintSite *site, const gsize *numbers, gsize head_size, const char *path, GError **error)
 {
-    Writer writer = {self, texts, site, head_size};
+    Writer writer = {self, texts, site, numbers, head_size};
     gsize width = glint_examples_width(self);
     g_autoptr(GlintFile) file = glint_file_new(path, error);
     if (!file)

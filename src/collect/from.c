@@ -98,15 +98,21 @@ static gboolean collect_one(From *self, GlintActivations *source, GlintProgress 
     if (!moments)
         return glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for moments of %zu columns (%.1f GB)", source->folder, source->width,
                           (double)source->width * (double)source->width * 8e-9);
+    g_autoptr(GHashTable) extra = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(source->meta, "sae"), key, value)
+        if (json_is_string(value))
+            g_hash_table_insert(extra, (char *)(gsize)key, (char *)(gsize)json_string_value(value));
     return add_rows(self, source, moments, bar, error) &&
-           glint_store_save(self->folder, source->class_name, &source->site, &self->settings, moments, error);
+           glint_store_save(self->folder, source->class_name, &source->site, &self->settings, extra, moments, error);
 }
 
 static gboolean collect_locked(From *self, GlintCollectStats *stats, GError **error)
 {
     gboolean known;
     double total = 0;
-    if (!glint_store_check(self->folder, &self->settings, &known, error) || !glint_store_sweep(self->folder, self->classes, error) ||
+    if (!glint_store_check(self->folder, &self->settings, &known, error) || !glint_store_sweep(self->folder, error) ||
         (!known && !glint_store_write(self->folder, self->description, error)))
         return FALSE;
     stats->reused = TRUE;

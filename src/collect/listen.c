@@ -67,6 +67,16 @@ static json_t *describe_rows(const GlintListener *self)
                              (json_int_t)self->target.site.layer, "pool", glint_pool_name(run->options->pool));
     g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
     json_object_update(meta, description);
+    g_autoptr(GHashTable) of_sae = glint_features_metadata(run, &self->target);
+    GHashTableIter iter;
+    gpointer key, value;
+    if (of_sae) {
+        json_t *sae = json_object();
+        g_hash_table_iter_init(&iter, of_sae);
+        while (g_hash_table_iter_next(&iter, &key, &value))
+            json_object_set_new(sae, key, json_string(value));
+        json_object_set_new(meta, "sae", sae);
+    }
     if (run->options->about)
         json_object_update_missing(meta, (json_t *)(gsize)run->options->about);
     return meta;
@@ -121,17 +131,18 @@ gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError
 gboolean glint_listener_finish(GlintListener *self, const GlintTexts *texts, GError **error)
 {
     const GlintRun *run = self->run;
+    g_autoptr(GHashTable) extra = glint_features_metadata(run, &self->target);
     return (!self->writer || finish_rows(self, error)) &&
-           (!self->examples || glint_store_save_examples(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, self->examples, texts, error)) &&
-           glint_store_save(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, self->moments, error);
+           (!self->examples || glint_store_save_examples(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, extra, self->examples, texts, error)) &&
+           glint_store_save(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, extra, self->moments, error);
 }
 
 /* ---- the tap ---- */
 
-static gboolean fail_not_finite(const GlintListener *self, gsize sequence, gsize column, GError **error)
+static gboolean fail_not_finite(const GlintListener *self, const GlintSite *site, gsize sequence, gsize column, GError **error)
 {
     const GlintText *text = &g_array_index(self->run->dataset->texts, GlintText, self->texts[sequence]);
-    g_autofree char *name = glint_site_name(&self->target.site);
+    g_autofree char *name = glint_site_name(site);
     return glint_fail(error, GLINT_ERROR_DATA, "text %s (class %s): column %zu of %s is not finite; the model overflows on this text: run with --dtype f32, or leave the text out",
                       text->id, glint_run_class(self->run, (gsize)text->label), column, name);
 }
@@ -160,7 +171,7 @@ static gboolean keep_texts(GlintListener *self, gsize first, gsize n, GError **e
     gint32 texts[GLINT_POOL_ROWS];
     for (gsize k = 0; k < n; k++)
         texts[k] = (gint32)self->texts[first + k];
-    return glint_row_writer_add(self->writer, self->rows, n, texts, NULL, error);
+    return glint_row_writer_add(self->writer, self->scratch->rows, n, texts, NULL, error);
 }
 
 static gboolean hear_tokens(GlintListener *self, const GlintBatch *batch, const float *rows, GError **error)
@@ -170,7 +181,7 @@ static gboolean hear_tokens(GlintListener *self, const GlintBatch *batch, const 
         const float *first = rows + (batch->start[s] + prefix) * width;
         gsize n = batch->start[s + 1] - batch->start[s] - prefix, bad = first_bad(first, n, width);
         if (bad < width)
-            return fail_not_finite(self, s, bad, error);
+            return fail_not_finite(self, &self->target.site, s, bad, error);
         glint_moments_add(self->moments, first, n, width);
         if (self->writer && !keep_tokens(self, first, n, self->texts[s], prefix, error))
             return FALSE;
@@ -184,11 +195,11 @@ static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const f
     gsize bad[GLINT_POOL_ROWS];
     for (gsize first = 0; first < batch->n_sequences; first += GLINT_POOL_ROWS) {
         gsize n = MIN((gsize)GLINT_POOL_ROWS, batch->n_sequences - first);
-        glint_pool_rows(self->run->options->pool, self->run->plan->prefix, self->run->plan->punctuation, batch, rows, width, first, n, self->rows, bad);
+        glint_pool_rows(self->run->options->pool, self->run->plan->prefix, self->run->plan->punctuation, batch, rows, width, first, n, self->scratch->rows, bad);
         for (gsize k = 0; k < n; k++)
             if (bad[k] < width)
-                return fail_not_finite(self, first + k, bad[k], error);
-        glint_moments_add(self->moments, self->rows, n, width);
+                return fail_not_finite(self, &self->target.site, first + k, bad[k], error);
+        glint_moments_add(self->moments, self->scratch->rows, n, width);
         if (self->writer && !keep_texts(self, first, n, error))
             return FALSE;
     }
@@ -206,16 +217,44 @@ static gboolean hear_examples(GlintListener *self, const GlintBatch *batch, cons
         parts[s] = (GlintExampleRows){rows + (batch->start[s] + prefix) * width, batch->start[s + 1] - batch->start[s] - prefix, self->texts[s], (guint32)prefix,
                                       glint_examples_key(self->run->options->seed, text->id)};
     }
-    return glint_examples_add(self->examples, parts, batch->n_sequences, width, &part, &column) || fail_not_finite(self, part, column, error);
+    return glint_examples_add(self->examples, parts, batch->n_sequences, width, &part, &column) || fail_not_finite(self, &self->target.site, part, column, error);
+}
+
+/* The features of the model's rows, for all tokens; NULL on error. */
+static const float *encode(GlintListener *self, const GlintBatch *batch, const float *rows, gsize width, GError **error)
+{
+    const gsize n = batch->start[batch->n_sequences], prefix = self->run->plan->prefix, needed = n * self->target.width;
+    GlintScratch *scratch = self->scratch;
+    for (gsize s = 0; s < batch->n_sequences; s++) { /* ReLU would make a zero of NaN */
+        gsize first = batch->start[s] + prefix, bad = first_bad(rows + first * width, batch->start[s + 1] - first, width);
+        if (bad < width) {
+            fail_not_finite(self, glint_sae_reads(self->target.sae), s, bad, error);
+            return NULL;
+        }
+    }
+    if (needed > scratch->n_features) {
+        g_free(scratch->features);
+        scratch->features = g_try_new(float, needed);
+        scratch->n_features = scratch->features ? needed : 0;
+    }
+    if (!scratch->features) {
+        glint_fail(error, GLINT_ERROR_FAILED, "no memory for %zu features of %zu tokens; give a smaller --batch-size or --sae-features", self->target.width, n);
+        return NULL;
+    }
+    return glint_sae_encode(self->target.sae, rows, n, scratch->features, error) ? scratch->features : NULL;
 }
 
 gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error)
 {
     GlintListener *self = listener;
+    const float *seen = rows;
+    const gsize announced = self->target.sae ? glint_sae_width_in(self->target.sae) : self->target.width;
     (void)site;
-    if (width != self->target.width)
-        return glint_fail(error, GLINT_ERROR_FAILED, "the model delivers %zu columns where %zu were announced", width, self->target.width);
-    if (self->examples && !hear_examples(self, batch, rows, error))
+    if (width != announced)
+        return glint_fail(error, GLINT_ERROR_FAILED, "the model delivers %zu columns where %zu were announced", width, announced);
+    if (self->target.sae && !(seen = encode(self, batch, rows, width, error)))
         return FALSE;
-    return self->run->options->pool == GLINT_POOL_TOKENS ? hear_tokens(self, batch, rows, error) : hear_texts(self, batch, rows, error);
+    if (self->examples && !hear_examples(self, batch, seen, error))
+        return FALSE;
+    return self->run->options->pool == GLINT_POOL_TOKENS ? hear_tokens(self, batch, seen, error) : hear_texts(self, batch, seen, error);
 }

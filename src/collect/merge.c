@@ -257,13 +257,32 @@ static gboolean fail_shard(const Shard *shard, GError *problem, GError **error)
     return FALSE;
 }
 
-static gboolean merge_moments(const Merge *self, const char *class_name, const GlintSite *site, GError **error)
+static gboolean same_extra(GHashTable *a, GHashTable *b)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, a);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        if (g_strcmp0(g_hash_table_lookup(b, key), value) != 0)
+            return FALSE;
+    return g_hash_table_size(a) == g_hash_table_size(b);
+}
+
+/* *extra: what the files say beside the settings, the same in all. */
+static gboolean merge_moments(const Merge *self, const char *class_name, const GlintSite *site, GHashTable **extra, GlintMoments **out, GError **error)
 {
     g_autoptr(GlintMoments) sum = NULL;
     GError *problem = NULL;
     for (guint k = 0; k < self->shards->len; k++) {
         g_autofree char *path = glint_moments_path(shard_at(self, k)->folder, class_name, site);
-        g_autoptr(GlintMoments) next = glint_moments_load(path, NULL, &problem);
+        g_autoptr(GHashTable) metadata = NULL;
+        g_autoptr(GlintMoments) next = glint_moments_load(path, &metadata, &problem);
+        g_autoptr(GHashTable) said = metadata ? glint_store_extra(metadata) : NULL;
+        if (*extra && said && !same_extra(*extra, said))
+            return glint_fail(error, GLINT_ERROR_DATA, "%s: its columns are not those of shard %zu in %s, but of another SAE or other features of it", path, shard_at(self, 0)->number,
+                              shard_at(self, 0)->folder);
+        if (!*extra)
+            *extra = g_steal_pointer(&said);
         if (!next || (sum && !glint_moments_merge(sum, next, &problem)))
             return fail_shard(shard_at(self, k), problem, error);
         if (!sum)
@@ -271,10 +290,11 @@ static gboolean merge_moments(const Merge *self, const char *class_name, const G
         if (!glint_check_interrupt(error))
             return FALSE;
     }
-    return glint_store_save(self->folder, class_name, site, &self->settings, sum, error);
+    *out = g_steal_pointer(&sum);
+    return TRUE;
 }
 
-static gboolean merge_examples(const Merge *self, const char *class_name, const GlintSite *site, const GlintTexts *texts, GError **error)
+static gboolean merge_examples(const Merge *self, const char *class_name, const GlintSite *site, GHashTable *extra, const GlintTexts *texts, GError **error)
 {
     g_autoptr(GlintExamples) sum = NULL;
     g_autofree char *name = glint_site_name(site);
@@ -287,7 +307,7 @@ static gboolean merge_examples(const Merge *self, const char *class_name, const 
         if (!sum)
             sum = g_steal_pointer(&next);
     }
-    return glint_store_save_examples(self->folder, class_name, site, &self->settings, sum, texts, error);
+    return glint_store_save_examples(self->folder, class_name, site, &self->settings, extra, sum, texts, error);
 }
 
 static GlintTexts *merge_texts(const Merge *self, const char *class_name, GError **error)
@@ -304,6 +324,15 @@ static GlintTexts *merge_texts(const Merge *self, const char *class_name, GError
     }
     g_autofree char *folder = glint_examples_folder(self->folder, class_name);
     return glint_mkdir(folder, error) && (glint_texts_exist(folder) || glint_texts_save(all, folder, error)) ? g_steal_pointer(&all) : NULL;
+}
+
+/* Moments come last: where they are, everything else of the site is. */
+static gboolean merge_site(const Merge *self, const char *class_name, const GlintSite *site, const GlintTexts *texts, GError **error)
+{
+    g_autoptr(GHashTable) extra = NULL;
+    g_autoptr(GlintMoments) moments = NULL;
+    return merge_moments(self, class_name, site, &extra, &moments, error) && (self->examples == 0 || merge_examples(self, class_name, site, extra, texts, error)) &&
+           glint_store_save(self->folder, class_name, site, &self->settings, extra, moments, error);
 }
 
 static gboolean is_done(const Merge *self, const char *class_name, const GlintSite *site)
@@ -323,8 +352,7 @@ static gboolean merge_class(Merge *self, const char *class_name, GlintProgress *
         self->stats->reused = FALSE;
         if (self->examples > 0 && !texts && !(texts = merge_texts(self, class_name, error)))
             return FALSE;
-        if (!glint_check_interrupt(error) || (self->examples > 0 && !merge_examples(self, class_name, site, texts, error)) ||
-            !merge_moments(self, class_name, site, error))
+        if (!merge_site(self, class_name, site, texts, error))
             return FALSE;
     }
     return TRUE;
@@ -335,7 +363,7 @@ static gboolean merge_all(Merge *self, GError **error)
     gboolean known;
     gsize done = 0;
     g_autoptr(json_t) description = glint_store_describe(&self->settings, self->classes, self->count);
-    if (!glint_store_check(self->folder, &self->settings, &known, error) || !glint_store_sweep(self->folder, self->classes, error) ||
+    if (!glint_store_check(self->folder, &self->settings, &known, error) || !glint_store_sweep(self->folder, error) ||
         (!known && !glint_store_write(self->folder, description, error)))
         return FALSE;
     g_autoptr(GlintProgress) bar = glint_progress_new("merge", (double)(self->classes->len * self->sites->len), "sites");

@@ -19,14 +19,30 @@ static gint by_layer_and_site(gconstpointer a, gconstpointer b)
     return x->kind < y->kind ? -1 : x->kind > y->kind;
 }
 
+static gboolean add_sae(GArray *targets, const GlintModel *model, GlintSae *sae, const GlintCollectOptions *options, GError **error)
+{
+    const gsize width = glint_sae_width(sae), model_width = glint_model_site_width(model, glint_sae_reads(sae)->kind);
+    GlintTarget target = {glint_sae_site(sae), options->sae_list ? options->n_sae_list : options->sae_features ? MIN(options->sae_features, width) : width, sae};
+    g_autofree char *reads = glint_site_name(glint_sae_reads(sae));
+    if (target.site.layer >= glint_model_info(model)->n_layers || model_width != glint_sae_width_in(sae))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--sae: it reads %zu columns of %s, and the model has %zu there (and layers 0 to %zu); is it of this model?",
+                          glint_sae_width_in(sae), reads, model_width, glint_model_info(model)->n_layers - 1);
+    for (guint k = 0; k < targets->len; k++)
+        if (by_layer_and_site(&g_array_index(targets, GlintTarget, k), &target) == 0)
+            return glint_fail(error, GLINT_ERROR_USAGE, "two --sae read %s; collect them into different folders", reads);
+    g_array_append_val(targets, target);
+    return TRUE;
+}
+
 GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *options, GError **error)
 {
     const GlintModelInfo *info = glint_model_info(model);
     g_autoptr(GArray) targets = g_array_new(FALSE, FALSE, sizeof(GlintTarget));
     for (gsize k = 0; k < options->n_sites; k++) {
-        GlintTarget target = {options->sites[k], glint_model_site_width(model, options->sites[k].kind)};
+        GlintTarget target = {options->sites[k], glint_model_site_width(model, options->sites[k].kind), NULL};
         if (target.width == 0) {
-            glint_fail(error, GLINT_ERROR_USAGE, "a %s model has no site %s", info->family, glint_site_suffix(target.site.kind));
+            glint_fail(error, GLINT_ERROR_USAGE, "a %s model has no site %s%s", info->family, glint_site_suffix(target.site.kind),
+                       glint_site_is_sae(target.site.kind) ? " by itself; give --sae instead of --site" : "");
             return NULL;
         }
         if (target.site.layer >= info->n_layers) {
@@ -35,6 +51,9 @@ GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *op
         }
         g_array_append_val(targets, target);
     }
+    for (gsize k = 0; k < options->n_saes; k++)
+        if (!add_sae(targets, model, options->saes[k], options, error))
+            return NULL;
     if (targets->len == 0) {
         glint_fail(error, GLINT_ERROR_USAGE, "no layer to collect; give --layers");
         return NULL;
@@ -51,17 +70,22 @@ GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *op
 double glint_target_bytes(const GlintTarget *target, const GlintCollectOptions *options)
 {
     const double width = (double)target->width, moments = width * (width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double);
+    const gsize tokens = options->batch_size > 0 && options->max_tokens > 0 ? options->batch_size * options->max_tokens : 4096;
     const double examples = options->examples > 0 ? (double)glint_examples_bytes(target->width, options->examples) : 0;
-    return moments + examples + (options->save_activations ? glint_row_writer_bytes(target->width, options->save_type, options->shard_bytes) : 0);
+    return moments + examples + (target->sae ? glint_sae_bytes(target->sae, target->width, tokens) : 0) +
+           (options->save_activations ? glint_row_writer_bytes(target->width, options->save_type, options->shard_bytes) : 0);
 }
 
 char *glint_products(const GlintCollectOptions *options)
 {
     g_autoptr(GString) products = g_string_new("moments");
+    g_autofree char *choice = glint_features_choice(options);
     if (options->examples > 0)
         g_string_append_printf(products, ", examples (%zu)", options->examples);
     if (options->save_activations)
         g_string_append_printf(products, ", activations (%s)", glint_tensor_type_name(options->save_type));
+    for (gsize k = 0; k < options->n_saes; k++)
+        g_string_append_printf(products, ", features of SAE %.8s (%s)", glint_sae_sha256(options->saes[k]), choice);
     return g_strdup(products->str);
 }
 
@@ -119,6 +143,9 @@ static gboolean fail_too_large(const GlintRun *run, const GlintTarget *target, d
 {
     g_autofree char *name = glint_site_name(&target->site);
     double needed = glint_target_bytes(target, run->options);
+    if (target->sae)
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %.3g GB while it is collected, and there are %.3g GB; keep those that are active most often, with "
+                          "--sae-features 4096, or give --memory %.0fM", name, target->width, needed * 1e-9, memory * 1e-9, needed / 1048576 + 1);
     return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu columns, takes %.3g GB while it is collected, and there are %.3g GB; give --memory %.0fM or more, or a narrower site",
                       name, target->width, needed * 1e-9, memory * 1e-9, needed / 1048576 + 1);
 }

@@ -280,31 +280,28 @@ GPtrArray *glint_collect_classes(const char *folder, GError **error)
     return g_steal_pointer(&classes);
 }
 
-static gboolean sweep_folder(const char *path, GError **error)
+/* Half-written files in `path` and, `depth` levels down, below it. */
+static gboolean sweep_folder(const char *path, int depth, GError **error)
 {
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    g_autoptr(GPtrArray) debris = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     for (const char *name; dir && (name = g_dir_read_name(dir));)
-        if (g_str_has_prefix(name, ".glint-")) /* base/files.c's temporary names */
-            g_ptr_array_add(debris, g_build_filename(path, name, NULL));
-    for (guint k = 0; k < debris->len; k++)
-        if (!glint_remove_tree(g_ptr_array_index(debris, k), error))
-            return FALSE;
-    return TRUE;
-}
-
-gboolean glint_store_sweep(const char *folder, const GPtrArray *classes, GError **error)
-{
-    g_autofree char *store = glint_store_folder(folder), *state = g_build_filename(store, ".partial", "state.json", NULL);
-    if (!sweep_folder(store, error) || (!g_file_test(state, G_FILE_TEST_EXISTS) && !glint_partial_remove(folder, error))) /* killed before its first checkpoint was complete */
-        return FALSE;
-    for (guint c = 0; c < classes->len; c++) {
-        const char *class_name = g_ptr_array_index(classes, c);
-        g_autofree char *name = glint_class_folder(class_name), *path = g_build_filename(store, name, NULL), *examples = glint_examples_folder(folder, class_name);
-        if (!sweep_folder(path, error) || !sweep_folder(examples, error))
+        g_ptr_array_add(names, g_strdup(name));
+    for (guint k = 0; k < names->len; k++) {
+        const char *name = g_ptr_array_index(names, k);
+        g_autofree char *child = g_build_filename(path, name, NULL);
+        const gboolean debris = g_str_has_prefix(name, ".glint-"); /* base/files.c's temporary names */
+        if ((debris && !glint_remove_tree(child, error)) || (!debris && depth > 0 && !sweep_folder(child, depth - 1, error)))
             return FALSE;
     }
     return TRUE;
+}
+
+gboolean glint_store_sweep(const char *folder, GError **error)
+{
+    g_autofree char *store = glint_store_folder(folder), *rows = g_build_filename(folder, "activations", NULL), *state = g_build_filename(store, ".partial", "state.json", NULL);
+    return sweep_folder(store, 2, error) && sweep_folder(rows, 2, error) && /* killed before its first checkpoint was complete: */
+           (g_file_test(state, G_FILE_TEST_EXISTS) || glint_partial_remove(folder, error));
 }
 
 /* ---- the lock ---- */
@@ -347,20 +344,43 @@ gboolean glint_store_has(const char *folder, const char *class_name, const Glint
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-static GHashTable *describe_file(const char *class_name, const GlintSite *site, const GlintSettings *values)
+static GHashTable *describe_file(const char *class_name, const GlintSite *site, const GlintSettings *values, GHashTable *extra)
 {
     GHashTable *metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer key, value;
     g_hash_table_insert(metadata, g_strdup("class"), g_strdup(class_name));
     g_hash_table_insert(metadata, g_strdup("site"), glint_site_name(site));
     for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
         g_hash_table_insert(metadata, g_strdup(settings[k].key), g_strdup(values->value[k]));
+    if (extra) {
+        g_hash_table_iter_init(&iter, extra);
+        while (g_hash_table_iter_next(&iter, &key, &value))
+            g_hash_table_insert(metadata, g_strdup(key), g_strdup(value));
+    }
     return metadata;
 }
 
-gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *values, GlintMoments *moments, GError **error)
+GHashTable *glint_store_extra(GHashTable *metadata)
+{
+    GHashTable *extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, metadata);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        gboolean known = strcmp(key, "class") == 0 || strcmp(key, "site") == 0;
+        for (gsize k = 0; k < GLINT_N_SETTINGS; k++)
+            known = known || strcmp(key, settings[k].key) == 0;
+        if (!known)
+            g_hash_table_insert(extra, g_strdup(key), g_strdup(value));
+    }
+    return extra;
+}
+
+gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *values, GHashTable *extra, GlintMoments *moments, GError **error)
 {
     g_autofree char *path = glint_moments_path(folder, class_name, site), *parent = g_path_get_dirname(path);
-    g_autoptr(GHashTable) metadata = describe_file(class_name, site, values);
+    g_autoptr(GHashTable) metadata = describe_file(class_name, site, values, extra);
     glint_moments_flush(moments);
     return glint_mkdir(parent, error) && glint_moments_save(moments, path, metadata, error);
 }
@@ -377,14 +397,15 @@ gboolean glint_store_has_examples(const char *folder, const char *class_name, co
     return g_strcmp0(stored, wanted) == 0;
 }
 
-gboolean glint_store_save_examples(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *values, const GlintExamples *examples,
-                                   const GlintTexts *texts, GError **error)
+gboolean glint_store_save_examples(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *values, GHashTable *extra,
+                                   const GlintExamples *examples, const GlintTexts *texts, GError **error)
 {
     g_autofree char *name = glint_site_name(site), *path = glint_examples_path(folder, class_name, name, ".safetensors");
     g_autofree char *lines = glint_examples_path(folder, class_name, name, ".jsonl"), *parent = g_path_get_dirname(path);
-    g_autoptr(GHashTable) metadata = describe_file(class_name, site, values);
+    g_autoptr(GHashTable) metadata = describe_file(class_name, site, values, extra);
+    g_autoptr(GArray) features = glint_collect_features(metadata);
     const char *head_size = g_hash_table_lookup(metadata, "head_size");
-    return glint_mkdir(parent, error) && glint_examples_write(examples, texts, site, head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, lines, error) &&
+    return glint_mkdir(parent, error) && glint_examples_write(examples, texts, site, features ? (const gsize *)(void *)features->data : NULL, head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, lines, error) &&
            glint_examples_save(examples, path, metadata, error);
 }
 
@@ -398,6 +419,21 @@ static GlintMoments *load_one(const char *folder, const char *class_name, const 
     }
     glint_fail(error, GLINT_ERROR_IO, "%s: no such file; collect this site and layer first (glint collect with the same --out)", path);
     return NULL;
+}
+
+GArray *glint_collect_features(GHashTable *metadata)
+{
+    const char *list = g_hash_table_lookup(metadata, "features");
+    if (!list)
+        return NULL;
+    GArray *features = g_array_new(FALSE, FALSE, sizeof(gsize));
+    for (const char *at = list; g_ascii_isdigit(*at);) {
+        char *end = NULL;
+        const gsize feature = (gsize)g_ascii_strtoull(at, &end, 10);
+        g_array_append_val(features, feature);
+        at = *end == ',' ? end + 1 : end;
+    }
+    return features;
 }
 
 GlintMoments *glint_collect_load(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error)

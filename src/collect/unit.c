@@ -17,7 +17,7 @@ typedef struct {
     GlintPartial *state;         /* borrowed: what a checkpoint writes */
     GlintListener *listeners;
     GlintTap *taps;
-    float *rows;                 /* scratch of the listeners, shared: taps run one after the other */
+    GlintScratch scratch;
     gint64 last_save, save_cost; /* microseconds */
 } Unit;
 
@@ -27,7 +27,8 @@ static void unit_release(Unit *self)
         glint_listener_clear(&self->listeners[k]);
     g_free(self->listeners);
     g_free(self->taps);
-    g_free(self->rows);
+    g_free(self->scratch.rows);
+    g_free(self->scratch.features);
 }
 
 static gboolean unit_open(Unit *self, GlintRun *run, const GlintPass *pass, GError **error)
@@ -38,16 +39,16 @@ static gboolean unit_open(Unit *self, GlintRun *run, const GlintPass *pass, GErr
     self->taps = g_new0(GlintTap, self->n + 1);
     for (gsize k = 0; k < self->n; k++)
         widest = MAX(widest, g_array_index(pass->targets, GlintTarget, k).width);
-    self->rows = g_try_malloc_n(widest, GLINT_POOL_ROWS * sizeof *self->rows);
-    if (!self->rows)
+    self->scratch.rows = g_try_malloc_n(widest, GLINT_POOL_ROWS * sizeof(float));
+    if (!self->scratch.rows)
         return glint_fail(error, GLINT_ERROR_FAILED, "no memory for %d rows of %zu columns", GLINT_POOL_ROWS, widest);
     g_autofree char *resume = pass->state->generation > 0 ? glint_partial_folder(pass->state, run->folder) : NULL;
     for (gsize k = 0; k < self->n; k++) {
         const GlintTarget *target = &g_array_index(pass->targets, GlintTarget, k);
         if (!glint_listener_open(&self->listeners[k], run, target, pass->c, resume, error))
             return FALSE;
-        self->listeners[k].rows = self->rows;
-        self->taps[k] = (GlintTap){target->site, glint_listener_tap, &self->listeners[k]};
+        self->listeners[k].scratch = &self->scratch;
+        self->taps[k] = (GlintTap){target->sae ? *glint_sae_reads(target->sae) : target->site, glint_listener_tap, &self->listeners[k]};
     }
     return TRUE;
 }

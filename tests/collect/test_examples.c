@@ -411,7 +411,7 @@ static void test_lines(void **state)
     assert_true(glint_examples_add(e, &(GlintExampleRows){x + 3, 19, 6, 1, glint_examples_key(0, "a \"b\"")}, 1, 3, &part, &column));
     g_autoptr(GlintTexts) texts = glint_texts_new(), loaded = NULL;
     g_autofree char *path = g_build_filename(scratch, "x.jsonl", NULL);
-    assert_false(glint_examples_write(e, texts, &site, 0, path, &error)); /* its text is not there */
+    assert_false(glint_examples_write(e, texts, &site, NULL, 0, path, &error)); /* its text is not there */
     assert_true(g_error_matches(error, GLINT_ERROR, GLINT_ERROR_DATA));
     g_clear_error(&error);
     assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
@@ -420,7 +420,7 @@ static void test_lines(void **state)
     assert_true(glint_texts_save(texts, scratch, &error) && glint_texts_exist(scratch));
     loaded = glint_texts_load(scratch, &error);
     assert_non_null(loaded);
-    assert_true(glint_examples_write(e, loaded, &site, 0, path, &error));
+    assert_true(glint_examples_write(e, loaded, &site, NULL, 0, path, &error));
     g_autofree char *content = NULL;
     assert_true(g_file_get_contents(path, &content, NULL, NULL));
     g_auto(GStrv) lines = g_strsplit(content, "\n", -1);
