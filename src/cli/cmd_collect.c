@@ -46,9 +46,9 @@ static int run(int argc, char **argv, GError **error)
     if (!glint_args_require("--out", args.common.out, error))
         return 0;
     if (glint_mpi_launched()) {
-        int code = from || args.collect.dry_run || args.collect.shard
-                       ? (glint_fail(error, GLINT_ERROR_USAGE, "--from, --dry-run and --shard are not for mpirun, which shares the work out itself"), GLINT_EXIT_USAGE)
-                       : glint_job_collect_mpi(&args, report, &first, error);
+        if (from || args.collect.dry_run || args.collect.shard)
+            return glint_fail(error, GLINT_ERROR_USAGE, "--from, --dry-run and --shard do not go with mpirun, which shares the work out itself");
+        int code = glint_job_collect_mpi(&args, report, &first, error);
         if (code != GLINT_EXIT_OK || !first)
             return code;
     } else if (!(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))

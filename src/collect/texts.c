@@ -222,9 +222,13 @@ static gboolean parse_text(GlintTexts *self, const json_t *root)
     gsize n = json_array_size(tokens);
     GlintTextTokens text = {(guint32)json_integer_value(number), g_strdup(id), NULL, n, g_new(guint32, n + 1)};
     text.tokens = text.owned;
-    for (gsize t = 0; t < n; t++)
-        text.owned[t] = (guint32)json_integer_value(json_array_get(tokens, t));
     g_array_append_val(self->texts, text);
+    for (gsize t = 0; t < n; t++) {
+        const json_t *token = json_array_get(tokens, t);
+        if (!json_is_integer(token) || json_integer_value(token) < 0 || json_integer_value(token) > G_MAXINT32)
+            return FALSE;
+        text.owned[t] = (guint32)json_integer_value(token);
+    }
     return TRUE;
 }
 
