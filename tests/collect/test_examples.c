@@ -172,7 +172,8 @@ static GArray *plain_list(const Data *d, gsize column, List list, const guint64 
             if (x != 0)
                 g_array_append_val(all, e);
         }
-    qsort(all->data, all->len, sizeof(GlintExample), best_first);
+    if (all->len > 0)
+        qsort(all->data, all->len, sizeof(GlintExample), best_first);
     return all;
 }
 
