@@ -13,6 +13,10 @@ pkg_check_modules(GVC REQUIRED IMPORTED_TARGET libgvc)                 # graph l
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)         # tar.gz/xz data sets, zip (.npz)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)           # SHA-256
 
+if(GLINT_MPI)
+  find_package(MPI REQUIRED COMPONENTS C)                              # several machines, only when asked for
+endif()
+
 # CMocka and libcsv ship no pkg-config file everywhere; look for the files.
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)                              # CSV with quoted, multi-line fields
 find_library(CSV_LIBRARY csv REQUIRED)

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
+#include "cli/mpi_job.h"
 
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GlintArgs) args;
     glint_args_init(&args);
     const GOptionEntry extra[] = {
+        {"shard", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.shard, "run the I-th of N shares of the texts; glint merge joins them (default: 1/1, all)", "I/N"},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &args.collect.dry_run, "print the plan, which passes collect what, and stop (default: off)", NULL},
         {"from", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.from, "moments of saved activations: a folder with them, in place of --model and --dataset", "DIR"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
@@ -40,8 +42,16 @@ static int run(int argc, char **argv, GError **error)
     if (!from && (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error)))
         return 0;
     g_autoptr(json_t) report = json_object();
-    if (!glint_args_require("--out", args.common.out, error) ||
-        !(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))
+    gboolean first = TRUE;
+    if (!glint_args_require("--out", args.common.out, error))
+        return 0;
+    if (glint_mpi_launched()) {
+        if (from || args.collect.dry_run || args.collect.shard)
+            return glint_fail(error, GLINT_ERROR_USAGE, "--from, --dry-run and --shard do not go with mpirun, which shares the work out itself");
+        int code = glint_job_collect_mpi(&args, report, &first, error);
+        if (code != GLINT_EXIT_OK || !first)
+            return code;
+    } else if (!(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))
         return 0;
     if (args.collect.dry_run && !args.common.json)
         print_plan(json_object_get(report, "plan"));

@@ -1,6 +1,7 @@
 /* Model and labelled text in, moments out. See collect_job.h. */
 #include "cli/collect_job.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "base/talk.h"
 #include "cli/resolve.h"
 #include <string.h>
@@ -134,6 +135,19 @@ static GArray *targets_of(const GlintArgs *args, const GlintModel *model, GError
     return g_steal_pointer(&sites);
 }
 
+/* "2/8": the second of eight shares. */
+static gboolean read_shard(const char *text, GlintCollectOptions *options, GError **error)
+{
+    enum { MOST = 1000000 };
+    g_auto(GStrv) parts = g_strsplit(text, "/", -1);
+    guint64 shard, n;
+    if (g_strv_length(parts) != 2 || !g_ascii_string_to_unsigned(parts[0], 10, 1, MOST, &shard, NULL) || !g_ascii_string_to_unsigned(parts[1], 10, 1, MOST, &n, NULL) || shard > n)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--shard needs a share such as 2/8, the second of eight, not '%s'", text);
+    options->shard = (gsize)shard;
+    options->n_shards = (gsize)n;
+    return TRUE;
+}
+
 /* ---- sparse autoencoders ---- */
 
 static GPtrArray *open_saes(const GlintArgs *args, GError **error)
@@ -210,11 +224,13 @@ static gboolean feature_options(const GlintArgs *args, GlintCollectOptions *opti
 
 static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **sites, GError **error)
 {
-    *options = (GlintCollectOptions){.pool = GLINT_POOL_MEAN, .save_activations = args->collect.save_activations, .save_type = GLINT_ST_F32, .max_tokens = (gsize)args->collect.max_tokens, .batch_size = (gsize)args->collect.batch_size,
-                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20};
+    *options = (GlintCollectOptions){.pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens, .batch_size = (gsize)args->collect.batch_size,
+                                     .seed = (guint64)args->common.seed, .checkpoint_seconds = 20, .examples = (gsize)args->collect.examples,
+                                     .save_activations = args->collect.save_activations, .save_type = GLINT_ST_F32};
     if ((args->collect.pool && !glint_pool_parse(args->collect.pool, &options->pool, error)) ||
         (args->collect.save_dtype && !glint_activations_type_parse(args->collect.save_dtype, &options->save_type, error)) ||
-        (args->collect.memory && !glint_args_bytes("--memory", args->collect.memory, &options->memory_bytes, error)) || !(*sites = targets_of(args, model, error)))
+        (args->collect.memory && !glint_args_bytes("--memory", args->collect.memory, &options->memory_bytes, error)) ||
+        (args->collect.shard && !read_shard(args->collect.shard, options, error)) || !(*sites = targets_of(args, model, error)))
         return FALSE;
     options->sites = (const GlintSite *)(void *)(*sites)->data;
     options->n_sites = (*sites)->len;
@@ -235,8 +251,9 @@ static json_t *describe_collect(const GlintCollectOptions *options, const GlintC
         g_autofree char *name = glint_site_name(&site);
         json_array_append_new(sites, json_string(name));
     }
-    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool",
-                     glint_pool_name(options->pool), "max_tokens", (json_int_t)options->max_tokens, "batch_size", (json_int_t)options->batch_size,
+    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "sites", sites, "pool", glint_pool_name(options->pool), "examples",
+                     (json_int_t)options->examples, "without_punctuation", (json_int_t)stats->n_no_punctuation, "max_tokens", (json_int_t)options->max_tokens, "batch_size",
+                     (json_int_t)options->batch_size,
                      "texts", (json_int_t)stats->n_texts, "tokens", (json_int_t)stats->n_tokens, "truncated", (json_int_t)stats->n_truncated,
                      "without_tokens", (json_int_t)stats->n_no_tokens, "seconds", stats->seconds, "resumed", stats->resumed, "reused", stats->reused);
 }
@@ -250,7 +267,22 @@ static gboolean plan_only(GlintModel *model, const GlintTokenizer *tokenizer, co
     return plan != NULL;
 }
 
+/* Whether the whole is there already. */
+static gboolean find_whole(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, GlintShardJob *shard, GError **error)
+{
+    GlintCollectOptions undivided = *options;
+    undivided.shard = undivided.n_shards = 0;
+    g_autoptr(json_t) plan = glint_collect_plan(model, tokenizer, dataset, &undivided, shard->whole, error);
+    shard->done = plan && json_array_size(json_object_get(plan, "passes")) == 0;
+    return plan != NULL;
+}
+
 gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *report, GError **error)
+{
+    return glint_job_collect_shard(args, folder, NULL, report, error);
+}
+
+gboolean glint_job_collect_shard(const GlintArgs *args, const char *folder, GlintShardJob *shard, json_t *report, GError **error)
 {
     g_autoptr(GlintDataset) dataset = open_dataset(args, report, error);
     if (!dataset)
@@ -268,9 +300,24 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
     options.about = report;
     if (args->collect.dry_run)
         return plan_only(model, tokenizer, dataset, &options, folder, report, error);
+    if (shard) {
+        options.stop = shard->stop;
+        options.stop_data = shard->data;
+        if (!find_whole(model, tokenizer, dataset, &options, shard, error))
+            return FALSE;
+        if (shard->done) {
+            glint_say("activations: all in %s already, nothing to run", shard->whole);
+            return TRUE;
+        }
+    }
     if (!glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
         return FALSE;
-    json_object_set_new(report, "collect", describe_collect(&options, &stats));
+    json_t *description = describe_collect(&options, &stats);
+    if (args->collect.shard)
+        json_object_set_new(description, "shard", json_string(args->collect.shard));
+    json_object_set_new(report, "collect", description);
+    if (stats.n_no_punctuation > 0)
+        glint_warn("%zu of %zu texts have no token of punctuation and give no row", stats.n_no_punctuation, stats.n_texts);
     if (stats.reused)
         glint_say("activations: moments in %s are those of the same settings, nothing to run", folder);
     else
@@ -284,7 +331,7 @@ gboolean glint_job_collect_from(const GlintArgs *args, const char *folder, json_
     const GlintCollectArgs *a = &args->collect;
     const struct { const char *option; gboolean given; } useless[] = {
         {"--model", args->model.model != NULL}, {"--dataset", args->data.dataset != NULL}, {"--pool", a->pool != NULL}, {"--save-activations", a->save_activations},
-        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--sae", a->sae != NULL}};
+        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--sae", a->sae != NULL}, {"--shard", a->shard != NULL}};
     for (gsize k = 0; k < G_N_ELEMENTS(useless); k++)
         if (useless[k].given)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s does not go with --from, whose rows are there already; leave it out (--site blocks.3.mlp.hook_post chooses among them)",

@@ -351,6 +351,9 @@ gboolean glint_job_solve_collected(const char *root, const GlintArgs *args, Glin
                     .pool = json_string_value(json_object_get(values, "pool")), .bos = g_strcmp0(json_string_value(json_object_get(values, "prefix")), "0") != 0,
                     .head_size = head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, .counts = settings};
     *all_converged = TRUE;
+    const char *shard = json_string_value(json_object_get(values, "shard"));
+    if (shard && strcmp(shard, "1/1") != 0)
+        glint_warn("%s holds only shard %s of the texts: so do the results; glint merge joins the shards", root, shard);
     if (!sites || !glint_solve_plan_read(&all.plan, &args->solve, error))
         return FALSE;
     gboolean ok = !all.plan.joint || classes->len > 1 || glint_fail(error, GLINT_ERROR_DATA, "%s: --joint needs at least two classes, there is one", root);

@@ -14,13 +14,15 @@ void glint_args_init(GlintArgs *self)
 {
     memset(self, 0, sizeof *self);
     self->collect.max_tokens = 512;
+    self->collect.examples = 10;
 }
 
 void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.sae_features, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.sae_features, self->collect.shard,
+                       self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
                        solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr,
                        solve->from_class, solve->from_site};
@@ -48,9 +50,10 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
     const GOptionEntry collect[] = {
         ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "places in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ..., a list of these, or all (default: mlp.hook_post)", "SITE,..."),
         ENTRY("layers", 0, G_OPTION_ARG_FILENAME, &a->collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"),
-        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first; or tokens, one row per token (default: mean)", "KIND"),
+        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first, punct; or tokens, one row per token (default: mean)", "KIND"),
         ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
+        ENTRY("examples", 0, G_OPTION_ARG_INT, &a->collect.examples, "tokens of highest and of lowest activation to keep of each neuron, and twice as many over its range (default: 10; 0 = none)", "K"),
         ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory, "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
         ENTRY("sae", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->collect.sae, "sparse autoencoder as SAELens saves it, whose features are collected; once for each (default: none)", "DIR"),
         ENTRY("sae-features", 0, G_OPTION_ARG_FILENAME, &a->collect.sae_features, "the N that are active most often, a list as in 3,17,256, or a file with one a line (default: all)", "N|LIST|FILE"),
@@ -176,7 +179,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
 static gboolean check_ranges(const GlintArgs *a, GError **error)
 {
     const struct { const char *option; gint64 value; } counts[] = {
-        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size},
+        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size}, {"--examples", a->collect.examples},
         {"--threads", a->model.threads},        {"--max-iterations", a->solve.max_iterations}, {"--seed", a->common.seed},
         {"--folds", a->solve.folds},            {"--subsamples", a->solve.subsamples},   {"--n", a->solve.n},
         {"--stability", a->solve.stability},    {"--null", a->solve.null},               {"--bootstrap", a->solve.bootstrap}};

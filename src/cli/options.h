@@ -20,7 +20,8 @@ typedef struct {
 typedef struct {
     char *site, *layers, *pool, *memory, *save_dtype, *from, *sae_features;
     char **sae;
-    int max_tokens, batch_size;
+    char *shard;            /* "i/n", of glint collect alone */
+    int max_tokens, batch_size, examples;
     gboolean dry_run, save_activations;
 } GlintCollectArgs;
 

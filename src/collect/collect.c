@@ -51,7 +51,7 @@ static gboolean run_all(GlintRun *run, gboolean known, GError **error)
 {
     double total = 0;
     g_autoptr(GPtrArray) passes = plan_passes(run, error);
-    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset, run->plan->count);
+    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
     if (!passes || (!known && !glint_store_write(run->folder, description, error)) || (run->options->save_activations && !write_texts(run, error)))
         return FALSE;
     glint_passes_say(run, passes);
@@ -87,7 +87,8 @@ static gboolean reuse(GlintRun *run, GError **error)
         return FALSE;
     }
     run->stats->reused = TRUE;
-    return (!partial || glint_partial_pending(partial, run->folder) || glint_partial_remove(run->folder, error)) &&
+    g_autofree char *products = glint_products(run->options);
+    return (!partial || strcmp(partial->products, products) != 0 || glint_partial_pending(partial, run->folder) || glint_partial_remove(run->folder, error)) &&
            glint_store_counts(run->folder, run->stats, error);
 }
 
@@ -96,7 +97,7 @@ static gboolean plan_texts(GlintRun *run, const GlintTokenizer *tokenizer, GErro
     gsize max_tokens = glint_model_info(run->model)->max_tokens;
     if (run->options->max_tokens > 0)
         max_tokens = MIN(max_tokens, run->options->max_tokens);
-    run->plan = glint_plan_new(tokenizer, run->dataset, run->options->pool, max_tokens, run->options->batch_size, error);
+    run->plan = glint_plan_new(tokenizer, run->dataset, run->options, max_tokens, error);
     return run->plan != NULL;
 }
 
@@ -114,9 +115,20 @@ static gboolean collect_locked(GlintRun *run, const GlintTokenizer *tokenizer, G
     return plan_texts(run, tokenizer, error) && glint_features_choose(run, error) && run_all(run, known, error) && glint_store_counts(run->folder, run->stats, error);
 }
 
+static gboolean check_options(const GlintCollectOptions *options, GError **error)
+{
+    if (options->n_shards > 1 && (options->shard == 0 || options->shard > options->n_shards))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--shard %zu/%zu: shards are counted from 1 to their number", options->shard, options->n_shards);
+    if (options->n_shards > 1 && options->n_saes > 0 && options->sae_features > 0 && !options->sae_list)
+        return glint_fail(error, GLINT_ERROR_USAGE, "a shard cannot know which %zu features are active most often in all the texts; give --sae-features a list or a file of them",
+                          options->sae_features);
+    return options->examples <= GLINT_EXAMPLES_MOST ||
+           glint_fail(error, GLINT_ERROR_USAGE, "--examples %zu: at most %d are kept of each column", options->examples, GLINT_EXAMPLES_MOST);
+}
+
 static gboolean run_open(GlintRun *run, GlintSettings *settings, const GlintTokenizer *tokenizer, GError **error)
 {
-    run->targets = check_classes(run->dataset, error) ? glint_targets_new(run->model, run->options, error) : NULL;
+    run->targets = check_options(run->options, error) && check_classes(run->dataset, error) ? glint_targets_new(run->model, run->options, error) : NULL;
     if (run->targets)
         glint_settings_describe(settings, run->model, tokenizer, run->dataset, run->options);
     run->settings = settings;
@@ -137,7 +149,7 @@ gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const
     gint64 start = g_get_monotonic_time();
     stats = stats ? stats : &unused;
     *stats = (GlintCollectStats){0};
-    GlintRun run = {.model = model, .dataset = dataset, .options = options, .folder = folder, .stats = stats};
+    GlintRun run = {.model = model, .tokenizer = tokenizer, .dataset = dataset, .options = options, .folder = folder, .stats = stats};
     int lock = run_open(&run, &settings, tokenizer, error) ? glint_store_lock(folder, error) : -1;
     gboolean ok = lock >= 0 && collect_locked(&run, tokenizer, error);
     run_clear(&run, &settings);
@@ -152,7 +164,7 @@ json_t *glint_collect_plan(GlintModel *model, const GlintTokenizer *tokenizer, c
     GlintSettings settings = {0};
     GlintCollectStats stats = {0};
     gboolean known;
-    GlintRun run = {.model = model, .dataset = dataset, .options = options, .folder = folder, .stats = &stats};
+    GlintRun run = {.model = model, .tokenizer = tokenizer, .dataset = dataset, .options = options, .folder = folder, .stats = &stats};
     gboolean ok = run_open(&run, &settings, tokenizer, error) && glint_store_check(folder, &settings, &known, error) && plan_texts(&run, tokenizer, error);
     g_autoptr(GPtrArray) passes = ok ? plan_passes(&run, error) : NULL;
     json_t *plan = passes ? glint_passes_describe(&run, passes) : NULL;

@@ -2,6 +2,8 @@
  * Layout under `folder`:
  *   moments/settings.json                   what the moments depend on, and per class what was counted
  *   moments/<class>/<site>.safetensors      moments of one class at one layer, when done (moments.h; settings in the metadata)
+ *   moments/<class>/examples/<site>.*       examples of its columns: .safetensors (examples.h) and .jsonl (examples_write.h); and what
+ *                                           they are shown with, texts.jsonl and vocabulary.json (texts.h)
  *   activations/<class>/<site>/             with save_activations: the rows themselves (activations.h)
  *   moments/.features/<site>.json          which features of an SAE are kept, chosen once (features.c)
  *   moments/.partial/                       while under way: state as of the last checkpoint, replaced atomically between
@@ -25,7 +27,8 @@ typedef enum {
     GLINT_POOL_LAST,   /* the last token */
     GLINT_POOL_MAX,    /* largest value over the tokens, column by column */
     GLINT_POOL_TOKENS, /* every token is a row */
-    GLINT_POOL_FIRST   /* position 0, BOS included: the same row for every text that starts with BOS (DESIGN 3) */
+    GLINT_POOL_FIRST,  /* position 0, BOS included: the same row for every text that starts with BOS (DESIGN 3) */
+    GLINT_POOL_PUNCT   /* mean over the tokens that are punctuation (texts.h); texts without one give no row */
 } GlintPool;
 gboolean glint_pool_parse(const char *text, GlintPool *pool, GError **error);
 const char *glint_pool_name(GlintPool pool);
@@ -40,6 +43,10 @@ typedef struct {
     gsize batch_size;         /* texts per batch, as the original's option; 0 = by tokens (default 4096 a batch) */
     guint64 seed;
     double checkpoint_seconds;/* default 20 (0 = default; negative = after every batch) */
+    gsize examples;           /* top examples kept of each column (examples.h); 0 = no examples. Not among the settings: more may be added later */
+    gsize shard, n_shards;    /* this run takes texts shard, shard + n_shards, ... of each class, counted from 1; n_shards 0 or 1 = all of them */
+    gboolean (*stop)(gpointer user_data); /* asked between batches: TRUE saves the state and ends as a signal does; may be NULL */
+    gpointer stop_data;
     gboolean save_activations;/* keep the rows too, under folder/activations (activations.h) */
     GlintTensorType save_type;/* F32, BF16 or F16 */
     gsize shard_bytes;        /* rows of one file of activations; 0 = 512 MB */
@@ -49,6 +56,7 @@ typedef struct {
 
 typedef struct {
     gsize n_texts, n_tokens, n_truncated, n_no_tokens; /* n_no_tokens: texts that are empty after BOS is left out */
+    gsize n_no_punctuation;   /* texts that GLINT_POOL_PUNCT leaves out */
     gsize n_tokens_run;       /* of this call: less than n_tokens when resumed, more when there were several passes */
     double seconds;           /* of this call */
     gboolean resumed, reused; /* continued a partial run; found everything done */
@@ -73,6 +81,8 @@ gboolean glint_collect_from(const char *source, const char *const *sites, const 
  * ("moments", "compare", ...) are %XX-escaped. Different names give different folders. Free with g_free. */
 char *glint_class_folder(const char *class_name);
 char *glint_moments_path(const char *folder, const char *class_name, const GlintSite *site); /* free with g_free */
+char *glint_examples_folder(const char *folder, const char *class_name);                     /* free with g_free */
+char *glint_examples_path(const char *folder, const char *class_name, const char *site_name, const char *extension /* ".jsonl" */);
 
 /* What lies in a folder: class names in dataset order (GPtrArray of char*, freed with the array). */
 GPtrArray *glint_collect_classes(const char *folder, GError **error);
@@ -82,3 +92,12 @@ json_t *glint_collect_settings(const char *folder, GError **error); /* moments/s
 GArray *glint_collect_features(GHashTable *metadata);
 /* Moments of one class at one site; "all" is every class together, merged in dataset order. `metadata` may be NULL. */
 GlintMoments *glint_collect_load(const char *folder, const char *class_name, const GlintSite *site, GHashTable **metadata, GError **error);
+
+typedef struct {
+    gsize n_texts, n_tokens, n_sites, n_shards, n_missing; /* n_missing: shards that are not there (only with `partial`) */
+    gboolean reused;                                        /* everything was there already */
+} GlintMergeStats;
+/* Joins folders that runs with `shard` left into `folder`, which then is what one run over all the texts leaves: settings and
+ * examples to the byte, moments to rounding. Shards are taken in their order, so the bytes do not depend on the order given. Called again, it adds what is
+ * missing. Errors name the folder: no shard, unfinished, of other settings, other sites, given twice, or (without `partial`) missing. */
+gboolean glint_collect_merge(char *const *shards, gsize n_shards, gboolean partial, const char *folder, GlintMergeStats *stats, GError **error);

@@ -1,5 +1,8 @@
 /* Private to the collect stage: the pieces collect.c puts together.
  *   plan.c      texts -> tokens -> batches, and what was counted
+ *   texts.c     the tokens of a class's texts, for showing examples
+ *   examples*.c what makes each column respond
+ *   merge.c     shards to one
  *   passes.c    which targets are collected in which pass over a class's texts, and the memory they take
  *   unit.c      runs one pass: batches, checkpoints, finished files
  *   listen.c    one target of a pass: the tap, what it feeds, and how that is saved, resumed and finished
@@ -12,6 +15,8 @@
 #pragma once
 #include "base/talk.h"
 #include "collect/collect.h"
+#include "collect/examples.h"
+#include "collect/texts.h"
 
 /* ---- plan.c ---- */
 
@@ -22,12 +27,14 @@ typedef struct {
 } GlintTokenized;
 
 typedef struct {
-    gsize texts, tokens, truncated, no_tokens, samples; /* samples: rows the pooling will give; tokens: those that are run */
+    gsize texts, tokens, truncated, no_tokens, no_punctuation, samples; /* samples: rows the pooling will give; tokens: those that are run */
 } GlintClassCount;
 
 typedef struct {
     const GlintDataset *dataset;
     GlintTokenized *tokenized; /* one per text of the dataset */
+    guint8 *mine;              /* one per text: whether it is of this run's share (all, without shards) */
+    guint8 *punctuation;       /* GLINT_POOL_PUNCT: one per token up to the largest that occurs; else NULL */
     gsize prefix;              /* tokens of every text that pooling leaves out */
     gsize n_classes;
     guint **order;             /* [n_classes][texts to run]: text numbers, longest first */
@@ -36,10 +43,13 @@ typedef struct {
     GlintClassCount *count;    /* [n_classes] */
 } GlintPlan;
 
-GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *dataset, GlintPool pool, gsize max_tokens, gsize batch_size, GError **error);
+/* Of `options`: pool, batch_size, shard and n_shards. */
+GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, gsize max_tokens, GError **error);
 void glint_plan_free(GlintPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintPlan, glint_plan_free)
 gsize glint_plan_batches(const GlintPlan *self, gsize c);
+/* The texts of a class that are run, with their spellings; borrows the plan's tokens. NULL on error. */
+GlintTexts *glint_plan_texts(const GlintPlan *self, gsize c, const GlintTokenizer *tokenizer, GError **error);
 double glint_plan_tokens(const GlintPlan *self, gsize c, gsize n_batches); /* of the first batches of a class */
 
 /* A batch of the plan as the model takes it; all arrays owned. */
@@ -56,28 +66,34 @@ void glint_packed_release(GlintPacked *self);
 
 enum { GLINT_POOL_ROWS = 64 }; /* most rows pooled at a time */
 /* Pools sequences first .. first+n-1 of the batch into out [n, width]. bad[k]: first column of row k that is not finite, `width` when
- * all are. Not for GLINT_POOL_TOKENS. */
-void glint_pool_rows(GlintPool pool, gsize prefix, const GlintBatch *batch, const float *rows, gsize width, gsize first, gsize n, float *out, gsize *bad);
+ * all are. `punctuation`: the plan's, for GLINT_POOL_PUNCT. Not for GLINT_POOL_TOKENS. */
+void glint_pool_rows(GlintPool pool, gsize prefix, const guint8 *punctuation, const GlintBatch *batch, const float *rows, gsize width, gsize first, gsize n, float *out, gsize *bad);
 
 /* ---- store.c ---- */
 
 /* What moments depend on, as key -> text, in a fixed order. */
-enum { GLINT_N_SETTINGS = 10 };
+enum { GLINT_N_SETTINGS = 11 };
 typedef struct { char *value[GLINT_N_SETTINGS]; } GlintSettings;
 void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options);
 void glint_settings_release(GlintSettings *self);
 
+/* What differs, in words: "--pool (was mean, is now last); ...", empty when nothing does. `skip`: a key that may differ, or NULL. */
+char *glint_settings_differ(const GlintSettings *was, const GlintSettings *now, const char *skip);
+char **glint_settings_value(GlintSettings *self, const char *key); /* where the value of a key is */
+
 char *glint_store_folder(const char *folder); /* folder/moments */
+/* Two runs into one folder would overwrite each other's state: -1 when another has it. The lock goes with the process, killed or not. */
+int glint_store_lock(const char *folder, GError **error);
+void glint_store_unlock(const char *folder, int lock);
 /* Compares with what is stored. *known: whether anything is. FALSE names the settings that differ. */
 gboolean glint_store_check(const char *folder, const GlintSettings *settings, gboolean *known, GError **error);
+/* What settings.json says of a class; FALSE when it is not as written. */
+gboolean glint_store_read_count(const json_t *class_entry, GlintClassCount *count);
 /* Settings and counts as settings.json has them. */
-json_t *glint_store_describe(const GlintSettings *settings, const GlintDataset *dataset, const GlintClassCount *count);
+json_t *glint_store_describe(const GlintSettings *settings, const GPtrArray *classes, const GlintClassCount *count);
 /* The settings of what describe() gave; FALSE when one is missing. Release them in every case. */
 gboolean glint_settings_parse(GlintSettings *self, const json_t *description);
 gboolean glint_store_write(const char *folder, const json_t *description, GError **error);
-/* Two runs into one folder would overwrite each other's state: a lock that goes with the process, killed or not. -1 on error. */
-int glint_store_lock(const char *folder, GError **error);
-void glint_store_unlock(const char *folder, int lock);
 /* Sums the stored counts over the classes. */
 gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError **error);
 /* Removes half-written files that a killed run left. Only under the lock: another run's would go too. */
@@ -85,6 +101,13 @@ gboolean glint_store_sweep(const char *folder, GError **error);
 gboolean glint_store_has(const char *folder, const char *class_name, const GlintSite *site);
 /* `extra`: metadata beside the settings (char* -> char*), or NULL. */
 gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GHashTable *extra, GlintMoments *moments, GError **error);
+/* Whether there are examples, `k` of a column. */
+gboolean glint_store_has_examples(const char *folder, const char *class_name, const GlintSite *site, gsize k);
+/* Both files of a site. `texts` are those of the class. */
+gboolean glint_store_save_examples(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GHashTable *extra,
+                                   const GlintExamples *examples, const GlintTexts *texts, GError **error);
+/* What metadata of a file says beside class, site and settings; free with g_hash_table_unref. */
+GHashTable *glint_store_extra(GHashTable *metadata);
 
 /* ---- row_writer.c ---- */
 
@@ -129,6 +152,7 @@ gboolean glint_partial_pending(const GlintPartial *self, const char *folder);
 
 typedef struct {
     GlintModel *model;
+    const GlintTokenizer *tokenizer;
     const GlintDataset *dataset;
     const GlintCollectOptions *options;
     const char *folder;
@@ -199,7 +223,8 @@ typedef struct {
     GlintTarget target;
     gsize c;
     GlintMoments *moments;
-    GlintRowWriter *writer; /* NULL: rows are not kept */
+    GlintExamples *examples; /* NULL without */
+    GlintRowWriter *writer;  /* NULL: rows are not kept */
     const guint *texts;   /* borrowed: text number of each sequence of the batch under way */
     GlintScratch *scratch;/* borrowed */
 } GlintListener;
@@ -209,7 +234,8 @@ gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const Gli
 void glint_listener_clear(GlintListener *self);
 gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error);
 gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error);
-gboolean glint_listener_finish(GlintListener *self, GError **error); /* writes the final files */
+/* Writes the final files. `texts`: of the class, when there are examples. */
+gboolean glint_listener_finish(GlintListener *self, const GlintTexts *texts, GError **error);
 
 /* ---- unit.c ---- */
 

@@ -145,7 +145,7 @@ static char *choice_path(const GlintRun *run, const char *name)
 static json_t *describe_choice(const GlintRun *run, GlintSae *sae)
 {
     g_autofree char *choice = glint_features_choice(run->options);
-    json_t *root = glint_store_describe(run->settings, run->dataset, run->plan->count);
+    json_t *root = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
     json_object_set_new(root, "sae_sha256", json_string(glint_sae_sha256(sae)));
     json_object_set_new(root, "choice", json_string(choice));
     return root;

@@ -26,6 +26,30 @@ static gboolean open_moments(GlintListener *self, const char *resume, GError **e
     return TRUE;
 }
 
+/* ---- examples ---- */
+
+static char *examples_path(const GlintListener *self, const char *checkpoint)
+{
+    g_autofree char *name = glint_site_name(&self->target.site), *file = g_strconcat(name, ".examples.safetensors", NULL);
+    return g_build_filename(checkpoint, file, NULL);
+}
+
+static gboolean open_examples(GlintListener *self, const char *resume, GError **error)
+{
+    const GlintCollectOptions *options = self->run->options;
+    gsize width = self->target.width;
+    if (options->examples == 0)
+        return TRUE;
+    g_autofree char *path = resume ? examples_path(self, resume) : NULL;
+    self->examples = path ? glint_examples_load(path, error) : glint_examples_new(width, options->examples, options->seed);
+    if (!self->examples)
+        return path ? FALSE : glint_fail(error, GLINT_ERROR_FAILED, "no memory for examples of %zu columns (%.2g GB a target); give less --memory, for more passes, or fewer --examples",
+                                         width, (double)glint_examples_bytes(width, options->examples) * 1e-9);
+    if (glint_examples_width(self->examples) != width || glint_examples_k(self->examples) != options->examples)
+        return glint_fail(error, GLINT_ERROR_FORMAT, "%s: not this run's examples; delete %s/moments/.partial", path, self->run->folder);
+    return TRUE;
+}
+
 /* ---- saved rows ---- */
 
 static char *rows_path(const GlintListener *self, const char *checkpoint)
@@ -41,7 +65,7 @@ static json_t *describe_rows(const GlintListener *self)
     g_autofree char *name = glint_site_name(&self->target.site);
     json_t *meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "format", GLINT_ACTIVATIONS_FORMAT, "glint", GLINT_VERSION, "class", glint_run_class(run, self->c), "site", name, "layer",
                              (json_int_t)self->target.site.layer, "pool", glint_pool_name(run->options->pool));
-    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset, run->plan->count);
+    g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
     json_object_update(meta, description);
     g_autoptr(GHashTable) of_sae = glint_features_metadata(run, &self->target);
     GHashTableIter iter;
@@ -86,27 +110,30 @@ static gboolean finish_rows(GlintListener *self, GError **error)
 gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const GlintTarget *target, gsize c, const char *resume, GError **error)
 {
     *self = (GlintListener){.run = run, .target = *target, .c = c};
-    return open_moments(self, resume, error) && (!run->options->save_activations || open_rows(self, resume, error));
+    return open_moments(self, resume, error) && open_examples(self, resume, error) && (!run->options->save_activations || open_rows(self, resume, error));
 }
 
 void glint_listener_clear(GlintListener *self)
 {
     g_clear_pointer(&self->moments, glint_moments_free);
+    g_clear_pointer(&self->examples, glint_examples_free);
     g_clear_pointer(&self->writer, glint_row_writer_free);
 }
 
 gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error)
 {
-    g_autofree char *path = moments_path(self, checkpoint);
-    return glint_moments_save(self->moments, path, NULL, error) && (!self->writer || save_rows(self, checkpoint, error));
+    g_autofree char *path = moments_path(self, checkpoint), *examples = examples_path(self, checkpoint);
+    return glint_moments_save(self->moments, path, NULL, error) && (!self->examples || glint_examples_save(self->examples, examples, NULL, error)) &&
+           (!self->writer || save_rows(self, checkpoint, error));
 }
 
 /* Moments come last: where they are, everything else of the target is. */
-gboolean glint_listener_finish(GlintListener *self, GError **error)
+gboolean glint_listener_finish(GlintListener *self, const GlintTexts *texts, GError **error)
 {
     const GlintRun *run = self->run;
     g_autoptr(GHashTable) extra = glint_features_metadata(run, &self->target);
     return (!self->writer || finish_rows(self, error)) &&
+           (!self->examples || glint_store_save_examples(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, extra, self->examples, texts, error)) &&
            glint_store_save(run->folder, glint_run_class(run, self->c), &self->target.site, run->settings, extra, self->moments, error);
 }
 
@@ -168,7 +195,7 @@ static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const f
     gsize bad[GLINT_POOL_ROWS];
     for (gsize first = 0; first < batch->n_sequences; first += GLINT_POOL_ROWS) {
         gsize n = MIN((gsize)GLINT_POOL_ROWS, batch->n_sequences - first);
-        glint_pool_rows(self->run->options->pool, self->run->plan->prefix, batch, rows, width, first, n, self->scratch->rows, bad);
+        glint_pool_rows(self->run->options->pool, self->run->plan->prefix, self->run->plan->punctuation, batch, rows, width, first, n, self->scratch->rows, bad);
         for (gsize k = 0; k < n; k++)
             if (bad[k] < width)
                 return fail_not_finite(self, &self->target.site, first + k, bad[k], error);
@@ -177,6 +204,20 @@ static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const f
             return FALSE;
     }
     return TRUE;
+}
+
+/* Every token of the batch but the prefixes. */
+static gboolean hear_examples(GlintListener *self, const GlintBatch *batch, const float *rows, GError **error)
+{
+    const gsize width = self->target.width, prefix = self->run->plan->prefix;
+    g_autofree GlintExampleRows *parts = g_new(GlintExampleRows, batch->n_sequences + 1);
+    gsize part, column;
+    for (gsize s = 0; s < batch->n_sequences; s++) {
+        const GlintText *text = &g_array_index(self->run->dataset->texts, GlintText, self->texts[s]);
+        parts[s] = (GlintExampleRows){rows + (batch->start[s] + prefix) * width, batch->start[s + 1] - batch->start[s] - prefix, self->texts[s], (guint32)prefix,
+                                      glint_examples_key(self->run->options->seed, text->id)};
+    }
+    return glint_examples_add(self->examples, parts, batch->n_sequences, width, &part, &column) || fail_not_finite(self, &self->target.site, part, column, error);
 }
 
 /* The features of the model's rows, for all tokens; NULL on error. */
@@ -212,6 +253,8 @@ gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, floa
     if (width != announced)
         return glint_fail(error, GLINT_ERROR_FAILED, "the model delivers %zu columns where %zu were announced", width, announced);
     if (self->target.sae && !(seen = encode(self, batch, rows, width, error)))
+        return FALSE;
+    if (self->examples && !hear_examples(self, batch, seen, error))
         return FALSE;
     return self->run->options->pool == GLINT_POOL_TOKENS ? hear_tokens(self, batch, seen, error) : hear_texts(self, batch, seen, error);
 }

@@ -71,13 +71,17 @@ double glint_target_bytes(const GlintTarget *target, const GlintCollectOptions *
 {
     const double width = (double)target->width, moments = width * (width + GLINT_MOMENTS_BLOCK + 1) * sizeof(double);
     const gsize tokens = options->batch_size > 0 && options->max_tokens > 0 ? options->batch_size * options->max_tokens : 4096;
-    return moments + (target->sae ? glint_sae_bytes(target->sae, target->width, tokens) : 0) + (options->save_activations ? glint_row_writer_bytes(target->width, options->save_type, options->shard_bytes) : 0);
+    const double examples = options->examples > 0 ? (double)glint_examples_bytes(target->width, options->examples) : 0;
+    return moments + examples + (target->sae ? glint_sae_bytes(target->sae, target->width, tokens) : 0) +
+           (options->save_activations ? glint_row_writer_bytes(target->width, options->save_type, options->shard_bytes) : 0);
 }
 
 char *glint_products(const GlintCollectOptions *options)
 {
     g_autoptr(GString) products = g_string_new("moments");
     g_autofree char *choice = glint_features_choice(options);
+    if (options->examples > 0)
+        g_string_append_printf(products, ", examples (%zu)", options->examples);
     if (options->save_activations)
         g_string_append_printf(products, ", activations (%s)", glint_tensor_type_name(options->save_type));
     for (gsize k = 0; k < options->n_saes; k++)
@@ -100,7 +104,9 @@ static gboolean has_activations(const GlintRun *run, gsize c, const GlintSite *s
 
 gboolean glint_target_done(const GlintRun *run, gsize c, const GlintSite *site)
 {
-    return glint_store_has(run->folder, glint_run_class(run, c), site) && (!run->options->save_activations || has_activations(run, c, site));
+    const char *name = glint_run_class(run, c);
+    return glint_store_has(run->folder, name, site) && (run->options->examples == 0 || glint_store_has_examples(run->folder, name, site, run->options->examples)) &&
+           (!run->options->save_activations || has_activations(run, c, site));
 }
 
 /* ---- passes ---- */

@@ -13,7 +13,7 @@
 
 enum { PARALLEL_FROM = 1 << 19, STRIP = 4096, LINE = 16 /* floats of a cache line */ };
 
-static const char *const names[] = {"mean", "last", "max", "tokens", "first"};
+static const char *const names[] = {"mean", "last", "max", "tokens", "first", "punct"};
 
 const char *glint_pool_name(GlintPool pool) { return (gsize)pool < G_N_ELEMENTS(names) ? names[pool] : "?"; }
 
@@ -25,7 +25,7 @@ gboolean glint_pool_parse(const char *text, GlintPool *pool, GError **error)
             return TRUE;
         }
     }
-    return glint_fail(error, GLINT_ERROR_USAGE, "--pool %s: there is no such pooling; choose mean, last, max, tokens or first", text);
+    return glint_fail(error, GLINT_ERROR_USAGE, "--pool %s: there is no such pooling; choose mean, last, max, tokens, first or punct", text);
 }
 
 /* Columns [0, width) of the mean of n rows; width is at most STRIP. */
@@ -65,8 +65,24 @@ static void max_strip(const float *restrict rows, gsize n, gsize stride, gsize w
         }
 }
 
+/* Columns [0, width) of the mean of those rows whose token is punctuation: at least one. */
+static void punctuation_strip(const float *rows, const guint32 *tokens, const guint8 *punctuation, gsize n, gsize stride, gsize width, float *out)
+{
+    double sum[STRIP] = {0};
+    gsize taken = 0;
+    for (gsize t = 0; t < n; t++) {
+        if (!punctuation[tokens[t]])
+            continue;
+        for (gsize j = 0; j < width; j++)
+            sum[j] += (double)rows[t * stride + j];
+        taken++;
+    }
+    for (gsize j = 0; j < width; j++)
+        out[j] = (float)(sum[j] / (double)taken);
+}
+
 /* One text's strip of columns from its tokens' rows. */
-static void pool_strip(GlintPool pool, gsize prefix, const float *rows, gsize n, gsize stride, gsize width, float *out)
+static void pool_strip(GlintPool pool, gsize prefix, const float *rows, const guint32 *tokens, const guint8 *punctuation, gsize n, gsize stride, gsize width, float *out)
 {
     switch (pool) {
     case GLINT_POOL_MEAN:
@@ -74,6 +90,9 @@ static void pool_strip(GlintPool pool, gsize prefix, const float *rows, gsize n,
         break;
     case GLINT_POOL_MAX:
         max_strip(rows + prefix * stride, n - prefix, stride, width, out);
+        break;
+    case GLINT_POOL_PUNCT:
+        punctuation_strip(rows + prefix * stride, tokens + prefix, punctuation, n - prefix, stride, width, out);
         break;
     case GLINT_POOL_LAST:
         memcpy(out, rows + (n - 1) * stride, width * sizeof *out);
@@ -93,7 +112,7 @@ static gsize first_bad(const float *row, gsize width)
     return width;
 }
 
-void glint_pool_rows(GlintPool pool, gsize prefix, const GlintBatch *batch, const float *rows, gsize width, gsize first, gsize n, float *out, gsize *bad)
+void glint_pool_rows(GlintPool pool, gsize prefix, const guint8 *punctuation, const GlintBatch *batch, const float *rows, gsize width, gsize first, gsize n, float *out, gsize *bad)
 {
     const gsize strips = (width + STRIP - 1) / STRIP, strip = ((width + strips - 1) / strips + LINE - 1) / LINE * LINE;
     const gsize work = (batch->start[first + n] - batch->start[first]) * width; /* little work is not worth waking threads for */
@@ -103,7 +122,7 @@ void glint_pool_rows(GlintPool pool, gsize prefix, const GlintBatch *batch, cons
         for (gsize k = 0; k < n; k++)
             for (gsize s = 0; s < strips; s++) {
                 gsize start = batch->start[first + k], length = batch->start[first + k + 1] - start, column = s * strip;
-                pool_strip(pool, prefix, rows + start * width + column, length, width, MIN(strip, width - column), out + k * width + column);
+                pool_strip(pool, prefix, rows + start * width + column, batch->tokens + start, punctuation, length, width, MIN(strip, width - column), out + k * width + column);
             }
 #pragma omp for schedule(static)
         for (gsize k = 0; k < n; k++)

@@ -96,22 +96,36 @@ static gboolean run_batch(Unit *self, gsize b, GError **error)
 static gboolean run_batches(Unit *self, GError **error)
 {
     GlintPartial *state = self->state;
+    const GlintCollectOptions *options = self->run->options;
     while (state->next_batch < state->n_batches) {
         if (!run_batch(self, state->next_batch, error))
             return FALSE;
         state->next_batch++;
         if (glint_interrupted())
             return checkpoint(self, error) && glint_check_interrupt(error);
+        if (options->stop && options->stop(options->stop_data))
+            return checkpoint(self, error) && glint_fail(error, GLINT_ERROR_INTERRUPTED, "stopped; the same command continues");
         if (state->next_batch < state->n_batches && checkpoint_due(self) && !checkpoint(self, error))
             return FALSE;
     }
     return TRUE;
 }
 
+/* The class's texts, for its examples; on disk once, with the first pass. */
+static GlintTexts *class_texts(const GlintRun *run, gsize c, GError **error)
+{
+    g_autofree char *folder = glint_examples_folder(run->folder, glint_run_class(run, c));
+    g_autoptr(GlintTexts) texts = glint_plan_texts(run->plan, c, run->tokenizer, error);
+    return texts && (glint_texts_exist(folder) || glint_texts_save(texts, folder, error)) ? g_steal_pointer(&texts) : NULL;
+}
+
 static gboolean finish(Unit *self, GError **error)
 {
+    g_autoptr(GlintTexts) texts = self->run->options->examples > 0 ? class_texts(self->run, self->c, error) : NULL;
+    if (!texts && self->run->options->examples > 0)
+        return FALSE;
     for (gsize k = 0; k < self->n; k++)
-        if (!glint_listener_finish(&self->listeners[k], error))
+        if (!glint_listener_finish(&self->listeners[k], texts, error))
             return FALSE;
     return glint_partial_remove(self->run->folder, error);
 }
