@@ -13,6 +13,23 @@ same one two
 nothing_left one
 expect 0 $COLLECT --out whole
 cmp -s one/moments/settings.json whole/moments/settings.json || fail "settings of the merge are not those of the whole"
+$PYTHON - <<'PY'
+import json, struct, sys
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(0)  # tests/collect compares moments too
+def load(name):
+    with open(name, "rb") as file:
+        data = file.read()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + n])
+    return {k: np.frombuffer(data[8 + n :], "<f8", (v["data_offsets"][1] - v["data_offsets"][0]) // 8, v["data_offsets"][0]) for k, v in header.items() if k != "__metadata__"}
+for c in "negative", "positive":
+    a, b = (load(f"{d}/moments/{c}/blocks.1.mlp.hook_post.safetensors") for d in ("one", "whole"))
+    assert all(abs(a[k] - b[k]).max() <= 1e-12 * abs(b[k]).max() for k in ("mean", "m2")), c
+PY
+[ $? -eq 0 ] || fail "moments of the merge are not those of the whole to 1e-12"
 # bf16 batches of other texts round alike or nearly: the same tokens lead, by almost the same values
 for class in negative positive; do
     wc -l one/moments/$class/examples/$SITE.jsonl | grep -q '^640 ' || fail "not one line a neuron"
