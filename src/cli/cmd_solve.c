@@ -14,13 +14,13 @@ static gboolean check_input(const GlintArgs *args, char *const *covariances, cha
     const gsize n_files = count_of(covariances) + count_of(activations);
     if ((covariances != NULL) + (activations != NULL) + (n_folders == 1) != 1 || n_folders > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one of --cov FILE, --activations FILE, or a folder of glint collect; see %s --help", g_get_prgname());
+    if ((args->solve.from_class || args->solve.from_site) && !activations)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--class and --site choose from a folder of saved --activations; give that");
     if (n_folders == 1)
         return !(args->common.out || args->common.json) || glint_fail(error, GLINT_ERROR_USAGE, "--out and --json belong to --cov and --activations; a results "
                                                                       "folder is solved in place, leave them out");
     if (args->solve.neurons || args->solve.with_all)
         return glint_fail(error, GLINT_ERROR_USAGE, "%s is for what glint collect left; a matrix is solved whole", args->solve.neurons ? "--neurons" : "--with-all");
-    if ((args->solve.from_class || args->solve.from_site) && !activations)
-        return glint_fail(error, GLINT_ERROR_USAGE, "--class and --site choose from a folder of saved --activations; give that");
     if (!args->solve.joint && n_files > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "%zu matrices were given; solve them one by one, or together with --joint group or --joint fused", n_files);
     if (args->solve.joint && n_files < 2)

@@ -104,16 +104,39 @@ static gboolean next_shard(GlintActivations *self, GError **error)
     return TRUE;
 }
 
-gboolean glint_activations_next(GlintActivations *self, gsize most, float *rows, gint32 *text, gsize *n, GError **error)
+/* Sees to it that a shard with rows left is open; *left is their number, 0 at the end. */
+static gboolean need_rows(GlintActivations *self, gsize *left, GError **error)
 {
-    *n = 0;
+    *left = 0;
     while (!self->shard || self->next_row == self->text->n) {
         if (self->next_shard == json_array_size(json_object_get(self->meta, "shards")))
             return TRUE;
         if (!next_shard(self, error))
             return FALSE;
     }
-    *n = MIN(most, self->text->n - self->next_row);
+    *left = self->text->n - self->next_row;
+    return TRUE;
+}
+
+gboolean glint_activations_skip(GlintActivations *self, gsize n, GError **error)
+{
+    for (gsize left; n > 0; n -= MIN(n, left)) {
+        if (!need_rows(self, &left, error))
+            return FALSE;
+        if (left == 0)
+            return glint_fail(error, GLINT_ERROR_FORMAT, "%s: fewer rows than were read before", self->folder);
+        self->next_row += MIN(n, left);
+    }
+    return TRUE;
+}
+
+gboolean glint_activations_next(GlintActivations *self, gsize most, float *rows, gint32 *text, gsize *n, GError **error)
+{
+    if (!need_rows(self, n, error))
+        return FALSE;
+    *n = MIN(most, *n);
+    if (*n == 0)
+        return TRUE;
     glint_tensor_to_f32(self->rows, self->next_row * self->width, *n * self->width, rows);
     if (text)
         memcpy(text, (const gint32 *)self->text->data + self->next_row, *n * sizeof *text);

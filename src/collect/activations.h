@@ -37,6 +37,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintActivations, glint_activations_free)
 /* The next rows, at most `most` of them: into rows [most, width] and, if not NULL, the number of each row's text. *n is 0 at the end.
  * Values that are not finite are an error. */
 gboolean glint_activations_next(GlintActivations *self, gsize most, float *rows, gint32 *text, gsize *n, GError **error);
+gboolean glint_activations_skip(GlintActivations *self, gsize n, GError **error); /* the next n rows; past the end is an error */
 gboolean glint_activations_verify(const GlintActivations *self, GError **error); /* sha256 of every shard */
 
 /* The folders with a meta.json at, one, or two levels below `folder`, or below its "activations": sorted, freed with the array. An error

@@ -74,7 +74,7 @@ json_t *glint_collect_plan(GlintModel *model, const GlintTokenizer *tokenizer, c
 
 /* Moments from saved activations: of everything under `source` (glint_activations_find), or of the sites named (NULL-terminated names as
  * of glint_site_parse; NULL = all). From F32 rows they are byte for byte those of the run that saved them. What is there is kept; an
- * interrupted run keeps what it finished. */
+ * interrupted or killed call is continued by the same one. */
 gboolean glint_collect_from(const char *source, const char *const *sites, const char *folder, GlintCollectStats *stats, GError **error);
 
 /* Class names as folder names: bytes that a path cannot carry, a leading dot, and the names DESIGN 5 gives another meaning

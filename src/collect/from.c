@@ -1,9 +1,13 @@
 /* Moments from saved activations. The rows come in the order they were saved, which is the order in which the run that saved them
- * added them to its moments: from F32 the same bits come out, and the same file, for the settings are in meta.json. */
+ * added them to its moments: from F32 the same bits come out, and the same file, for the settings are in meta.json.
+ *
+ * One target after the other. The moments under way are saved now and then, and when a signal asks to stop, in
+ * moments/.from.safetensors, whose metadata says how many rows of which source they have. */
 #include "base/error.h"
 #include "base/files.h"
 #include "base/talk.h"
 #include "collect/collect_private.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -13,7 +17,11 @@ typedef struct {
     GPtrArray *sources;     /* GlintActivations*, owned */
     json_t *description;    /* as settings.json has it */
     double done;            /* rows, for the bar */
+    GlintProgress *bar;
 } From;
+
+#define CHECKPOINT_SECONDS 20.0
+#define CHECKPOINT_SHARE 10.0 /* at least this many times as long between checkpoints as one takes */
 
 static void from_clear(From *self)
 {
@@ -77,35 +85,85 @@ static gboolean take_settings(From *self, GError **error)
            glint_fail(error, GLINT_ERROR_FORMAT, "%s/meta.json does not say which settings and classes the rows belong to; collect them again", first->folder);
 }
 
-static gboolean add_rows(From *self, GlintActivations *source, GlintMoments *moments, GlintProgress *bar, GError **error)
+/* ---- checkpoints ---- */
+
+static char *state_path(const From *self) { return g_build_filename(self->folder, "moments", ".from.safetensors", NULL); }
+
+/* What the rows of a source are known by: meta.json, which has the hash of every shard. */
+static char *identity_of(const GlintActivations *source)
 {
+    char *text = json_dumps(source->meta, JSON_COMPACT | JSON_SORT_KEYS);
+    char *hash = glint_sha256_bytes(text, strlen(text));
+    free(text);
+    return hash;
+}
+
+static gboolean save_state(const From *self, const GlintActivations *source, GlintMoments *moments, GError **error)
+{
+    g_autofree char *path = state_path(self);
+    g_autoptr(GHashTable) metadata = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    g_hash_table_insert(metadata, (char *)(gsize)"source", identity_of(source));
+    return glint_moments_save(moments, path, metadata, error);
+}
+
+/* Moments of as many rows as an earlier call got to, which are skipped in the source, or new ones. What is there but of another source, or
+ * damaged, is of no use. */
+static GlintMoments *begin(const From *self, GlintActivations *source, GError **error)
+{
+    g_autofree char *path = state_path(self), *identity = identity_of(source);
+    g_autoptr(GHashTable) metadata = NULL;
+    GlintMoments *moments = g_file_test(path, G_FILE_TEST_EXISTS) ? glint_moments_load(path, &metadata, NULL) : NULL;
+    const gboolean own = moments && g_strcmp0(g_hash_table_lookup(metadata, "source"), identity) == 0 && glint_moments_p(moments) == source->width &&
+                         glint_moments_n(moments) <= source->n;
+    if (!own)
+        g_clear_pointer(&moments, glint_moments_free);
+    if (!moments)
+        moments = glint_moments_new(source->width);
+    if (!moments)
+        glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for moments of %zu columns (%.1f GB)", source->folder, source->width, (double)source->width * (double)source->width * 8e-9);
+    else if (!glint_activations_skip(source, glint_moments_n(moments), error))
+        g_clear_pointer(&moments, glint_moments_free);
+    return moments;
+}
+
+/* ---- one target ---- */
+
+static gboolean add_rows(From *self, GlintActivations *source, GlintMoments *moments, GError **error)
+{
+    gint64 saved = g_get_monotonic_time(), cost = 0;
     g_autofree float *rows = g_try_malloc_n(source->width, GLINT_MOMENTS_BLOCK * sizeof *rows);
     if (!rows)
         return glint_fail(error, GLINT_ERROR_FAILED, "no memory for %d rows of %zu columns", GLINT_MOMENTS_BLOCK, source->width);
+    self->done += (double)glint_moments_n(moments);
     for (gsize n = 1; n > 0;) {
-        if (!glint_check_interrupt(error) || !glint_activations_next(source, GLINT_MOMENTS_BLOCK, rows, NULL, &n, error))
+        if (!glint_activations_next(source, GLINT_MOMENTS_BLOCK, rows, NULL, &n, error))
             return FALSE;
         glint_moments_add(moments, rows, n, source->width);
         self->done += (double)n;
-        glint_progress_update(bar, self->done, source->class_name);
+        glint_progress_update(self->bar, self->done, source->class_name);
+        const gint64 now = g_get_monotonic_time();
+        if (!glint_interrupted() && (double)(now - saved) * 1e-6 < MAX(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * (double)cost * 1e-6))
+            continue;
+        if (!save_state(self, source, moments, error) || !glint_check_interrupt(error))
+            return FALSE;
+        saved = g_get_monotonic_time();
+        cost = saved - now;
     }
     return TRUE;
 }
 
-static gboolean collect_one(From *self, GlintActivations *source, GlintProgress *bar, GError **error)
+static gboolean collect_one(From *self, GlintActivations *source, GError **error)
 {
-    g_autoptr(GlintMoments) moments = glint_moments_new(source->width);
-    if (!moments)
-        return glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for moments of %zu columns (%.1f GB)", source->folder, source->width,
-                          (double)source->width * (double)source->width * 8e-9);
+    g_autofree char *state = state_path(self);
+    g_autoptr(GlintMoments) moments = begin(self, source, error);
     g_autoptr(GHashTable) extra = g_hash_table_new(g_str_hash, g_str_equal);
     const char *key;
     json_t *value;
     json_object_foreach(json_object_get(source->meta, "sae"), key, value)
         if (json_is_string(value))
             g_hash_table_insert(extra, (char *)(gsize)key, (char *)(gsize)json_string_value(value));
-    return add_rows(self, source, moments, bar, error) &&
-           glint_store_save(self->folder, source->class_name, &source->site, &self->settings, extra, moments, error);
+    return moments && add_rows(self, source, moments, error) &&
+           glint_store_save(self->folder, source->class_name, &source->site, &self->settings, extra, moments, error) && glint_remove_tree(state, error);
 }
 
 static gboolean collect_locked(From *self, GlintCollectStats *stats, GError **error)
@@ -119,6 +177,7 @@ static gboolean collect_locked(From *self, GlintCollectStats *stats, GError **er
     for (guint k = 0; k < self->sources->len; k++)
         total += (double)((const GlintActivations *)g_ptr_array_index(self->sources, k))->n;
     g_autoptr(GlintProgress) bar = glint_progress_new("moments", total, "rows");
+    self->bar = bar;
     for (guint k = 0; k < self->sources->len; k++) {
         GlintActivations *source = g_ptr_array_index(self->sources, k);
         if (glint_store_has(self->folder, source->class_name, &source->site)) {
@@ -126,7 +185,7 @@ static gboolean collect_locked(From *self, GlintCollectStats *stats, GError **er
             continue;
         }
         stats->reused = FALSE;
-        if (!collect_one(self, source, bar, error))
+        if (!collect_one(self, source, error))
             return FALSE;
     }
     return glint_store_counts(self->folder, stats, error);

@@ -1,5 +1,5 @@
 /* Saved activations: what is in the files against the fake model's formula, stopping and going on, moments made of them again. The
- * program runs itself as a child process that is killed: `test_activations collect FOLDER POOL KILL_AT SLEEP_US`. */
+ * program runs itself as a child process that is killed: `test_activations collect FOLDER POOL KILL_AT SLEEP_US`, or interrupted: `from FOLDER OUT`. */
 #include "base/error.h"
 #include "base/files.h"
 #include "base/safetensors.h"
@@ -152,6 +152,24 @@ static void test_from(void **state)
         assert_true(collect_good(d, &options, again).reused);
     }
     dataset_drop(d);
+}
+
+/* Stopped by a signal before the second piece of rows: goes on from there, to the same bytes. */
+static void test_from_interrupted(void **state)
+{
+    (void)state;
+    g_autofree char *folder = in_scratch("saved-3"), *again = in_scratch("from-stopped"), *left = g_build_filename(again, "moments", ".from.safetensors", NULL); /* as test_from left it */
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL), *a = g_build_filename(folder, "moments", NULL), *b = g_build_filename(again, "moments", NULL);
+    char command[] = "from", *argv[] = {self, command, folder, again, NULL};
+    int status = 0;
+    GlintCollectStats stats;
+    assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL, &status, NULL));
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), GLINT_EXIT_INTERRUPTED);
+    g_autoptr(GlintMoments) partial = glint_moments_load(left, NULL, NULL);
+    assert_true(partial && glint_moments_n(partial) == 20 * FAKE_WIDTH / 8); /* a shard of the narrow site */
+    assert_true(glint_collect_from(folder, NULL, again, &stats, NULL));
+    assert_same_tree(a, b);
 }
 
 static void from_bad(const char *source, const char *folder, GlintErrorCode code, const char *part)
@@ -307,12 +325,24 @@ static void test_asked_for_later(void **state)
     dataset_drop(d);
 }
 
+/* Reads rows back with a signal pending. */
+static int from_child(char **argv)
+{
+    GlintCollectStats stats;
+    g_autoptr(GError) error = NULL;
+    glint_interrupt_install();
+    raise(SIGINT);
+    return glint_collect_from(argv[2], NULL, argv[3], &stats, &error) ? 0 : glint_exit_code(error);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "from") == 0)
+        return from_child(argv);
     if (argc == 6 && strcmp(argv[1], "collect") == 0)
         return child(argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens),  cmocka_unit_test(test_narrow_types),         cmocka_unit_test(test_from),
+        cmocka_unit_test(test_tokens),  cmocka_unit_test(test_narrow_types),         cmocka_unit_test(test_from), cmocka_unit_test(test_from_interrupted),
         cmocka_unit_test(test_damaged), cmocka_unit_test(test_killed_and_resumed), cmocka_unit_test(test_killed_at_any_moment),
         cmocka_unit_test(test_asked_for_later),
     };

@@ -277,7 +277,7 @@ static void test_class_folders(void **state)
 
 /* ---- stopping and going on ---- */
 
-static const GlintPool child_pool = GLINT_POOL_TOKENS; /* 512 rows fill within the run: checkpoints hold folded and pending rows */
+static const GlintPool child_pool = GLINT_POOL_TOKENS; /* blocks of rows fill within the run: checkpoints hold folded and pending rows */
 
 static int child(char **argv)
 {
