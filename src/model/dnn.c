@@ -470,3 +470,40 @@ static gboolean dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, 
 }
 
 const GliMatrixOps gli_dnn = {dnn_open, dnn_close, dnn_has_fast_bf16, dnn_pack, dnn_release, dnn_run};
+
+char *gli_dnn_version(void)
+{
+    const dnnl_version_t *version = dnnl_version();
+    return g_strdup_printf("%d.%d.%d", version->major, version->minor, version->patch);
+}
+
+const char *gli_dnn_instructions(void)
+{
+#if defined(__x86_64__)
+    static const struct { dnnl_cpu_isa_t isa; const char *name; } sets[] = {
+        {dnnl_cpu_isa_avx512_core_amx, "AVX-512 with AMX"}, {dnnl_cpu_isa_avx512_core_bf16, "AVX-512 with bf16"},
+        {dnnl_cpu_isa_avx512_core_vnni, "AVX-512 with VNNI"}, {dnnl_cpu_isa_avx512_core, "AVX-512"}, {dnnl_cpu_isa_avx2, "AVX2"},
+        {dnnl_cpu_isa_avx, "AVX"}, {dnnl_cpu_isa_sse41, "SSE4.1"},
+    };
+    const int isa = (int)dnnl_get_effective_cpu_isa();
+    for (gsize i = 0; i < G_N_ELEMENTS(sets); i++)
+        if ((isa & (int)sets[i].isa) == (int)sets[i].isa)
+            return sets[i].name;
+    return "baseline";
+#else
+    return "not x86-64";
+#endif
+}
+
+char *gli_dnn_kernel(gboolean bf16)
+{
+    GliDevice *device = dnn_open(bf16, 1, NULL);
+    const Kernel *kernel = device ? find_kernel(device, TILE, SLAB, SLAB, SLAB, FALSE, NULL, NULL) : NULL;
+    const_dnnl_primitive_desc_t view = NULL;
+    const char *name = NULL;
+    if (kernel && dnnl_primitive_get_primitive_desc(kernel->primitive, &view) == dnnl_success)
+        dnnl_primitive_desc_query(view, dnnl_query_impl_info_str, 0, &name);
+    char *copy = g_strdup(name);
+    dnn_close(device);
+    return copy;
+}

@@ -22,3 +22,8 @@ typedef struct {
 } GliMatrixOps;
 
 extern const GliMatrixOps gli_dnn;
+
+/* For glint info --build. The kernel's name is what oneDNN calls the one it chose for a usual product, NULL where it has none. */
+char *gli_dnn_version(void);            /* free with g_free */
+const char *gli_dnn_instructions(void); /* static */
+char *gli_dnn_kernel(gboolean bf16);    /* free with g_free */

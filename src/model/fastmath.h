@@ -28,11 +28,18 @@ static inline __attribute__((always_inline)) float gli_exp(float x)
 
 static inline __attribute__((always_inline)) float gli_sigmoid(float x) { return 1.0f / (1.0f + gli_exp(-x)); }
 
-/* Near 0 the quotient form cancels; the odd Taylor polynomial up to x^9 is exact to rounding there. */
+/* Near 0 the quotient form cancels. There an odd polynomial serves, (tanh(x) / x - 1) / x^2 interpolated at Chebyshev's nodes
+ * in x^2 up to 0.65^2. Relative error below 2.5e-7 everywhere: soft-caps multiply it by the score. */
 static inline __attribute__((always_inline)) float gli_tanh(float x)
 {
     const float square = x * x;
-    const float near = x + x * square * (-1.0f / 3 + square * (2.0f / 15 + square * (-17.0f / 315 + square * (62.0f / 2835))));
+    float p = 0.00221490273f;
+    p = p * square - 0.00827245672f;
+    p = p * square + 0.0217461871f;
+    p = p * square - 0.0539563494f;
+    p = p * square + 0.133332907f;
+    p = p * square - 0.333333331f;
+    const float near = x + x * square * p;
     const float far = 1.0f - 2.0f / (1.0f + gli_exp(2.0f * x));
-    return square < 0.09f ? near : far;
+    return square < 0.4225f ? near : far;
 }

@@ -214,23 +214,30 @@ void gli_softcap_rows(float cap, float *x, gsize rows, gsize width)
         softcap_run(cap, x + c * CHUNK, MIN((gsize)CHUNK, n - c * CHUNK));
 }
 
-/* Llama 3 stretches slow waves by `factor`, keeps fast ones, and blends in between (by wave length against the original context). */
-static double llama3_frequency(const GliRope *rope, double frequency)
+/* Llama 3 stretches slow waves by `factor`, keeps fast ones, and blends in between (by wave length against the original context).
+ * Every step is rounded to f32, through double so that no compiler fuses two of them. */
+static float llama3_frequency(const GliRope *rope, float frequency)
 {
-    const double wave = 2 * G_PI / frequency;
+    const float wave = (float)((double)(1.0f / frequency) * (double)(float)(2 * G_PI));
+    const float stretched = frequency / (float)rope->factor;
     if (wave < rope->original / rope->high)
         return frequency;
     if (wave > rope->original / rope->low)
-        return frequency / rope->factor;
-    const double s = (rope->original / wave - rope->low) / (rope->high - rope->low);
-    return (1 - s) * frequency / rope->factor + s * frequency;
+        return stretched;
+    const float waves = (float)((double)(1.0f / wave) * rope->original);
+    const float s = (float)((double)waves - rope->low) / (float)(rope->high - rope->low);
+    const float slow = (float)((1 - (double)s) * (double)frequency) / (float)rope->factor, fast = (float)((double)s * (double)frequency);
+    return (float)((double)slow + (double)fast);
 }
 
+/* theta^(-2k / rotary) as torch computes it in f32. The exponent's own rounding matters: where `rotary` is no power of two, exact
+ * powers are up to 4e-7 away from what models were trained with, and angles of the 2,000th token 1e-4. */
 void gli_rope_frequencies(const GliRope *rope, float *frequency)
 {
     for (gsize k = 0; k < rope->rotary / 2; k++) {
-        const double plain = pow(rope->theta, -2.0 * (double)k / (double)rope->rotary);
-        frequency[k] = (float)(rope->kind == GLI_ROPE_LINEAR ? plain / rope->factor : rope->kind == GLI_ROPE_LLAMA3 ? llama3_frequency(rope, plain) : plain);
+        const float exponent = (float)(2 * k) / (float)rope->rotary;
+        const float plain = 1.0f / (float)pow((double)(float)rope->theta, (double)exponent);
+        frequency[k] = rope->kind == GLI_ROPE_LINEAR ? plain / (float)rope->factor : rope->kind == GLI_ROPE_LLAMA3 ? llama3_frequency(rope, plain) : plain;
     }
 }
 

@@ -23,7 +23,7 @@ void gli_add_rows(float *x, const float *y, gsize rows, gsize width); /* x += y 
 void gli_softcap_rows(float cap, float *x, gsize rows, gsize width);   /* cap tanh(x / cap) */
 
 /* Rotary tables: rows of cosines and sines for positions 0 .. length-1, [length, rotary / 2]. Frequencies and angles are
- * rounded to f32 as in transformers, for that is what models were trained with; the functions of them are exact to f32. */
+ * rounded to f32 step by step as in transformers, for that is what models were trained with; the functions of them are exact to f32. */
 void gli_rope_frequencies(const GliRope *rope, float *frequency /* rotary / 2 */);
 void gli_rope_table(const GliRope *rope, gsize first, gsize length, float *cosine, float *sine);
 /* Turns one head in place: pairs (k, k + rotary/2), the half-split form of Hugging Face checkpoints. */

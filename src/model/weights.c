@@ -13,20 +13,6 @@ typedef struct {
     const GliArch *arch;
 } Loader;
 
-/* Asks for every tensor the descriptor names, so that shapes and absences are reported before any work is done. */
-static gboolean check_tensors(Loader *loader, GError **error)
-{
-    const GliArch *arch = loader->arch;
-    for (int r = 0; r < GLI_ROLE_COUNT; r++) {
-        const GliRole role = (GliRole)r;
-        for (gsize l = 0; arch->name[role] && l < (role < GLI_FIRST_LAYER_ROLE ? 1 : arch->n_layers); l++)
-            if (!gli_checkpoint_weight(loader->checkpoint, arch, role, l, error) ||
-                (arch->bias[role] != GLI_BIAS_NONE && !gli_checkpoint_bias(loader->checkpoint, arch, role, l, error)))
-                return FALSE;
-    }
-    return gli_checkpoint_check_used(loader->checkpoint, arch, error);
-}
-
 static float *load_vector(Loader *loader, const GlintTensor *tensor, GError **error)
 {
     if (!tensor)
@@ -141,7 +127,7 @@ static gboolean load_all(Loader *loader, GError **error)
 {
     const GliArch *arch = loader->arch;
     GliWeights *self = loader->weights;
-    if (!check_tensors(loader, error) || !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
+    if (!gli_checkpoint_check_tensors(loader->checkpoint, arch, error) || !gli_checkpoint_check_tied(loader->checkpoint, error) || !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
         return FALSE;
     if (arch->position == GLI_POSITION_LEARNED &&
         !(self->positions = load_vector(loader, gli_checkpoint_weight(loader->checkpoint, arch, GLI_POSITIONS, 0, error), error)))
