@@ -5,6 +5,7 @@
 #include "base/talk.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
+#include "cli/mpi_job.h"
 #include "cli/results.h"
 #include "cli/summary.h"
 
@@ -80,6 +81,8 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if (argc > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "unexpected argument '%s'; see %s --help", argv[1], g_get_prgname());
+    if (!glint_mpi_refuse("run", error))
+        return 0;
     if (!args.common.out)
         args.common.out = g_strdup("results");
     if (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error) ||

@@ -5,3 +5,14 @@
 
 /* Opens what `args` name, collects into `folder` (resuming what is there), and adds "model", "dataset" and "collect" to `report`. */
 gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *report, GError **error);
+/* One shard, of a run on several machines. `whole` is the folder that gets everything in the end: when all is there already, nothing is run and *done
+ * is set. `stop`: as GlintCollectOptions has it. */
+typedef struct {
+    const char *whole;
+    gboolean (*stop)(gpointer data);
+    gpointer data;
+    gboolean done;
+} GlintShardJob;
+gboolean glint_job_collect_shard(const GlintArgs *args, const char *folder, GlintShardJob *shard, json_t *report, GError **error);
+/* The same from saved activations (--from): no model, no data. */
+gboolean glint_job_collect_from(const GlintArgs *args, const char *folder, json_t *report, GError **error);

@@ -14,17 +14,21 @@ void glint_args_init(GlintArgs *self)
 {
     memset(self, 0, sizeof *self);
     self->collect.max_tokens = 512;
+    self->collect.examples = 10;
 }
 
 void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->chat.format, self->chat.system, self->chat.date, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.sae_features, self->collect.shard,
+                       self->chat.format, self->chat.system, self->chat.date, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
-                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr};
+                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr,
+                       solve->from_class, solve->from_site};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
+    g_strfreev(self->collect.sae);
     memset(self, 0, sizeof *self);
 }
 
@@ -44,11 +48,17 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
         END_OF_ENTRIES};
     const GOptionEntry collect[] = {
-        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "place in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ... (default: mlp.hook_post)", "SITE"),
+        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "places in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ..., a list of these, or all (default: mlp.hook_post)", "SITE,..."),
         ENTRY("layers", 0, G_OPTION_ARG_FILENAME, &a->collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"),
-        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first; or tokens, one row per token (default: mean)", "KIND"),
+        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first, punct; or tokens, one row per token (default: mean)", "KIND"),
         ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
+        ENTRY("examples", 0, G_OPTION_ARG_INT, &a->collect.examples, "tokens of highest and of lowest activation to keep of each neuron, and twice as many over its range (default: 10; 0 = none)", "K"),
+        ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory, "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
+        ENTRY("sae", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->collect.sae, "sparse autoencoder as SAELens saves it, whose features are collected; once for each (default: none)", "DIR"),
+        ENTRY("sae-features", 0, G_OPTION_ARG_FILENAME, &a->collect.sae_features, "the N that are active most often, a list as in 3,17,256, or a file with one a line (default: all)", "N|LIST|FILE"),
+        ENTRY("save-activations", 0, G_OPTION_ARG_NONE, &a->collect.save_activations, "keep the rows too, as safetensors in OUT/activations (default: off)", NULL),
+        ENTRY("save-dtype", 0, G_OPTION_ARG_FILENAME, &a->collect.save_dtype, "of saved activations: f32, bf16 or f16 (default: f32)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry chat[] = {
         ENTRY("chat", 0, G_OPTION_ARG_NONE, &a->chat.chat, "put a text as the user's turn of the chat that the model was trained on (default: off)", NULL),
@@ -178,7 +188,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
 static gboolean check_ranges(const GlintArgs *a, GError **error)
 {
     const struct { const char *option; gint64 value; } counts[] = {
-        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size},
+        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size}, {"--examples", a->collect.examples},
         {"--threads", a->model.threads},        {"--max-iterations", a->solve.max_iterations}, {"--seed", a->common.seed},
         {"--folds", a->solve.folds},            {"--subsamples", a->solve.subsamples},   {"--n", a->solve.n},
         {"--stability", a->solve.stability},    {"--null", a->solve.null},               {"--bootstrap", a->solve.bootstrap}};
@@ -230,6 +240,21 @@ gboolean glint_args_real(const char *option, const char *text, double low, doubl
     if (x < low || x > high)
         return glint_fail(error, GLINT_ERROR_USAGE, "%s is %s; it must lie between %g and %g", option, text, low, high);
     *value = x;
+    return TRUE;
+}
+
+gboolean glint_args_bytes(const char *option, const char *text, gsize *bytes, GError **error)
+{
+    static const char units[] = "BKMGT";
+    char *end = NULL;
+    double x = g_ascii_strtod(text, &end), scale = 1;
+    const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : units;
+    for (const char *u = units; unit && u < unit; u++)
+        scale *= 1024;
+    const char *rest = *end ? end + 1 : end;
+    if (end == text || !unit || !(x * scale >= 1) || x * scale > 1e15 || (*rest && g_ascii_strcasecmp(rest, "B") != 0 && g_ascii_strcasecmp(rest, "iB") != 0))
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s needs a size such as 500M or 8G, not '%s'", option, text);
+    *bytes = (gsize)(x * scale);
     return TRUE;
 }
 

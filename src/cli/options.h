@@ -19,8 +19,11 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool;
-    int max_tokens, batch_size;
+    char *site, *layers, *pool, *memory, *save_dtype, *from, *sae_features;
+    char **sae;
+    char *shard;            /* "i/n", of glint collect alone */
+    int max_tokens, batch_size, examples;
+    gboolean dry_run, save_activations;
 } GlintCollectArgs;
 
 /* As typed; glint_solve_plan_read() (solve_plan.h) says what they mean and refuses what does not go together. */
@@ -29,6 +32,7 @@ typedef struct {
     char *select, *gamma, *instability, *path;                                       /* choosing lambda; path: "" = with the default grid */
     char *transform, *winsor, *shrinkage, *penalty, *start, *groups;                 /* what is solved */
     char *joint, *lambda2, *fdr;
+    char *from_class, *from_site;                                                    /* which of a folder of saved activations */
     int max_iterations, folds, subsamples, n, stability, null, bootstrap;
     gboolean one_se, debias;
     gboolean penalize_diagonal, dense, no_scale, with_all;
@@ -80,6 +84,7 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
 
 /* Strict readers of option values; the messages name the option. */
 gboolean glint_args_real(const char *option, const char *text, double low, double high, double *value, GError **error);
+gboolean glint_args_bytes(const char *option, const char *text, gsize *bytes, GError **error); /* "8G", "500M", "1.5G"; powers of 1024 */
 gboolean glint_args_require(const char *option, const char *value, GError **error);
 gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GError **error);
 /* The chat that the options ask for, as the model in `folder` was trained on; *chat NULL when they ask for none. */

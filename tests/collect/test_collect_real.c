@@ -16,6 +16,7 @@
 static const char *const model_folder = GLINT_SHARED_DIR "/models/stories260K", *const data_file = GLINT_SHARED_DIR "/data/imdb/imdb_subset_4000.jsonl";
 enum { N_TEXTS = 40, MAX_TOKENS = 200 };
 static const gsize layers[] = {0, 3};
+static const GlintSite sites[] = {{GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_POST, 3}};
 
 static gboolean keep_rows(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer user_data, GError **error)
 {
@@ -68,7 +69,7 @@ static void collect_into(const char *folder, int threads, gsize batch_size, cons
     g_autoptr(GError) error = NULL;
     g_autoptr(GlintModel) model = glint_model_open(model_folder, &model_options, &error);
     assert_non_null(model);
-    GlintCollectOptions options = {.site = GLINT_SITE_MLP_POST, .layers = layers, .n_layers = G_N_ELEMENTS(layers), .pool = GLINT_POOL_MEAN, .max_tokens = MAX_TOKENS, .batch_size = batch_size};
+    GlintCollectOptions options = {.sites = sites, .n_sites = G_N_ELEMENTS(sites), .pool = GLINT_POOL_MEAN, .max_tokens = MAX_TOKENS, .batch_size = batch_size};
     int before = omp_get_max_threads();
     omp_set_num_threads(threads);
     if (!glint_collect(model, tokenizer, d, &options, folder, NULL, &error))
