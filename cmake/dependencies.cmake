@@ -12,6 +12,7 @@ pkg_check_modules(IGRAPH REQUIRED IMPORTED_TARGET igraph>=0.10)        # communi
 pkg_check_modules(GVC REQUIRED IMPORTED_TARGET libgvc)                 # graph layout, DOT
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)         # tar.gz/xz data sets, zip (.npz)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)           # SHA-256
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)         # downloads (HTTP, TLS, proxies)
 
 if(GLINT_MPI)
   find_package(MPI REQUIRED COMPONENTS C)                              # several machines, only when asked for
