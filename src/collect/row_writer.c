@@ -159,8 +159,10 @@ gboolean glint_row_writer_resume(GlintRowWriter *self, json_t *meta, const char 
     const gsize bytes = HEADER_BYTES + self->text->len * self->row_bytes;
     if (self->text->len > 0 && g_file_test(finished, G_FILE_TEST_EXISTS) && rename(finished, part) != 0)
         return glint_fail_errno(error, errno, "cannot rename '%s'", finished);
-    if (!remove_from(self, self->shards->len, self->text->len == 0, error) || self->text->len == 0)
-        return self->text->len == 0;
+    if (!remove_from(self, self->shards->len, self->text->len == 0, error))
+        return FALSE;
+    if (self->text->len == 0)
+        return TRUE;
     self->file = fopen(part, "r+b");
     if (!self->file)
         return glint_fail_errno(error, errno, "cannot go on with '%s'", part);
