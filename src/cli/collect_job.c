@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "cli/resolve.h"
+#include "cli/synth_job.h"
 #include <string.h>
 
 static json_t *describe_dataset(const GlintDataset *dataset, const char *path)
@@ -46,15 +47,27 @@ static json_t *describe_model(const GlintModel *model, const char *folder)
                      info->weight_type, "arithmetic", info->compute_type);
 }
 
-static GlintDataset *open_dataset(const GlintArgs *args, json_t *report, GError **error)
+/* `--dataset synthetic` makes the texts first, into the results folder; other names stay what they are. */
+static char *dataset_name(const GlintArgs *args, const char *folder, json_t *report, GError **error)
 {
-    g_autofree char *path = glint_resolve_dataset(args->data.dataset, error);
-    if (!path)
+    if (strcmp(args->data.dataset, "synthetic") != 0)
+        return g_strdup(args->data.dataset);
+    g_autofree char *path = g_build_filename(folder, "synthetic.jsonl", NULL);
+    json_t *leakage = NULL;
+    if (!glint_job_synth(&args->synth, (guint64)args->common.seed, path, &leakage, error))
         return NULL;
-    GlintDatasetOptions options = {.text_column = args->data.text_column ? args->data.text_column : "text",
-                                   .label_column = args->data.label_column ? args->data.label_column : "label",
+    json_object_set_new(report, "synthetic", leakage);
+    return g_steal_pointer(&path);
+}
+
+static GlintDataset *open_dataset(const GlintArgs *args, const char *folder, json_t *report, GError **error)
+{
+    g_autofree char *path = NULL, *name = dataset_name(args, folder, report, error);
+    if (!name)
+        return NULL;
+    GlintDatasetOptions options = {.text_column = args->data.text_column, .label_column = args->data.label_column,
                                    .max_samples = (gsize)args->data.max_samples, .seed = (guint64)args->common.seed};
-    GlintDataset *dataset = glint_dataset_open(path, &options, error);
+    GlintDataset *dataset = glint_resolve_open_dataset(name, &options, &path, error);
     if (!dataset)
         return NULL;
     json_t *description = describe_dataset(dataset, path);
@@ -284,7 +297,7 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
 
 gboolean glint_job_collect_shard(const GlintArgs *args, const char *folder, GlintShardJob *shard, json_t *report, GError **error)
 {
-    g_autoptr(GlintDataset) dataset = open_dataset(args, report, error);
+    g_autoptr(GlintDataset) dataset = open_dataset(args, folder, report, error);
     if (!dataset)
         return FALSE;
     g_autoptr(GlintTokenizer) tokenizer = NULL;

@@ -17,6 +17,14 @@ void glint_args_init(GlintArgs *self)
     self->collect.examples = 10;
 }
 
+static void clear_synth(GlintSynthArgs *self)
+{
+    char *strings[] = {self->recipe, self->topic, self->contrast, self->model, self->base_url, self->api_key_file, self->temperature, self->price_in, self->price_out};
+    for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
+        g_free(strings[i]);
+    g_strfreev(self->compare);
+}
+
 void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
@@ -29,6 +37,8 @@ void glint_args_clear(GlintArgs *self)
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
     g_strfreev(self->collect.sae);
+    clear_synth(&self->synth);
+    g_clear_pointer(&self->words, g_ptr_array_unref);
     memset(self, 0, sizeof *self);
 }
 
@@ -42,9 +52,9 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("dtype", 0, G_OPTION_ARG_FILENAME, &a->model.dtype, "arithmetic: f32, bf16 or auto (default: auto, bf16 for bf16 weights where the CPU has it)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry data[] = {
-        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, or 'demo'", "PATH"),
-        ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text)", "NAME"),
-        ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label)", "NAME"),
+        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, org/name[:config][:split] or imdb of the hub, 'synthetic' (see --help-synth), or 'demo'", "DATA"),
+        ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text; of the hub's data sets: guessed)", "NAME"),
+        ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label; of the hub's data sets: guessed)", "NAME"),
         ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
         END_OF_ENTRIES};
     const GOptionEntry collect[] = {
@@ -75,6 +85,55 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         g_option_group_add_entries(group, collect);
     if (groups & GLINT_ARGS_CHAT)
         g_option_group_add_entries(group, chat);
+}
+
+static void add_synth_options(GOptionGroup *group, GlintSynthArgs *a, gboolean of_dataset)
+{
+    const GOptionEntry entries[] = {
+        ENTRY("contrast", 0, G_OPTION_ARG_FILENAME, &a->contrast, "what the other class is about (default: anything but the topic)", "TOPIC"),
+        ENTRY("compare-topics", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->compare, "one class for each of these topics: --compare-topics jazz chess opera", "TOPIC ..."),
+        ENTRY("num-examples", 0, G_OPTION_ARG_INT, &a->n, "texts per class (default: 100)", "N"),
+        ENTRY("local", 0, G_OPTION_ARG_NONE, &a->local, "write them with glint's own grammars: recipes only (default: off)", NULL),
+        ENTRY("base-url", 0, G_OPTION_ARG_FILENAME, &a->base_url, "chat API (default: OPENAI_BASE_URL, else https://api.openai.com/v1)", "URL"),
+        ENTRY("api-key-file", 0, G_OPTION_ARG_FILENAME, &a->api_key_file, "file with the API's key (default: the variable OPENAI_API_KEY)", "FILE"),
+        ENTRY("temperature", 0, G_OPTION_ARG_FILENAME, &a->temperature, "of the model that writes (default: the server's)", "T"),
+        ENTRY("parallel", 0, G_OPTION_ARG_INT, &a->parallel, "requests under way at once (default: 4)", "N"),
+        ENTRY("per-request", 0, G_OPTION_ARG_INT, &a->per_request, "pairs asked for in one request (default: 10)", "N"),
+        ENTRY("price-in", 0, G_OPTION_ARG_FILENAME, &a->price_in, "of a million tokens sent, to show the cost (default: 0)", "PRICE"),
+        ENTRY("price-out", 0, G_OPTION_ARG_FILENAME, &a->price_out, "of a million tokens written (default: 0)", "PRICE"),
+        ENTRY("force-regenerate", 0, G_OPTION_ARG_NONE, &a->force, "ask again what was answered before (default: off)", NULL),
+        END_OF_ENTRIES};
+    const GOptionEntry own[] = {
+        ENTRY("synthetic-topic", 0, G_OPTION_ARG_FILENAME, &a->topic, "topic, or recipe: sentiment, refusal, locations, language, golden-gate (no default)", "TOPIC"),
+        ENTRY("synth-model", 0, G_OPTION_ARG_FILENAME, &a->model, "the chat API's model that writes the texts (no default)", "NAME"),
+        END_OF_ENTRIES};
+    a->model_option = "--synth-model";
+    if (of_dataset)
+        g_option_group_add_entries(group, own);
+    g_option_group_add_entries(group, entries);
+}
+
+/* `--compare-topics A B C`, as the original takes it, becomes --compare-topics A --compare-topics B --compare-topics C. */
+static void spread_topics(GlintArgs *self, int *argc, char ***argv)
+{
+    gboolean found = FALSE;
+    for (int i = 1; i < *argc; i++)
+        found = found || strcmp((*argv)[i], "--compare-topics") == 0;
+    if (!found)
+        return;
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    gboolean inside = FALSE;
+    for (int i = 0; i < *argc; i++) {
+        gboolean option = (*argv)[i][0] == '-';
+        if (inside && !option && strcmp((*argv)[i - 1], "--compare-topics") != 0)
+            g_ptr_array_add(words, (gpointer) "--compare-topics");
+        g_ptr_array_add(words, (*argv)[i]);
+        inside = option ? strcmp((*argv)[i], "--compare-topics") == 0 : inside;
+    }
+    *argc = (int)words->len;
+    g_ptr_array_add(words, NULL);
+    self->words = g_steal_pointer(&words);
+    *argv = (char **)self->words->pdata;
 }
 
 /* --path, --path=COUNT or --path=LIST. GLib takes the next word for the value unless it starts with a dash. */
@@ -213,6 +272,13 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
         g_option_group_add_entries(group, extra);
     add_result_options(group, self, groups);
     g_option_context_set_main_group(context, group);
+    if ((groups & GLINT_ARGS_SYNTH) && (groups & GLINT_ARGS_DATA)) { /* a page of help of its own */
+        GOptionGroup *synth = g_option_group_new("synth", "Options of --dataset synthetic:", "options of --dataset synthetic", self, NULL);
+        add_synth_options(synth, &self->synth, TRUE);
+        g_option_context_add_group(context, synth);
+    } else if (groups & GLINT_ARGS_SYNTH)
+        add_synth_options(group, &self->synth, FALSE);
+    spread_topics(self, argc, argv);
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     for (int i = 1; i < *argc; i++)

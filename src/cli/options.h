@@ -38,6 +38,15 @@ typedef struct {
     gboolean penalize_diagonal, dense, no_scale, with_all;
 } GlintSolveArgs;
 
+/* Texts made on the spot; cli/synth_job.h says what they mean. */
+typedef struct {
+    char *recipe, *topic, *contrast, *model, *base_url, *api_key_file, *temperature, *price_in, *price_out;
+    char **compare;           /* topics to compare, NULL-terminated */
+    const char *model_option; /* which option names the model that writes, for messages: "--model" */
+    int n, parallel, per_request;
+    gboolean local, force, dry_run;
+} GlintSynthArgs;
+
 typedef struct {
     gboolean chat, no_thinking;
     char *format, *system, *date;
@@ -55,8 +64,10 @@ typedef struct {
     GlintCollectArgs collect;
     GlintSolveArgs solve;
     GlintChatArgs chat;
+    GlintSynthArgs synth;
     GlintCommonArgs common;
     gboolean skip_viz;
+    GPtrArray *words; /* the command line as it was parsed, where it had to be rewritten */
 } GlintArgs;
 
 typedef enum {
@@ -69,6 +80,7 @@ typedef enum {
     GLINT_ARGS_VIZ = 1 << 6,
     GLINT_ARGS_JSON = 1 << 7,
     GLINT_ARGS_THREADS = 1 << 8,
+    GLINT_ARGS_SYNTH = 1 << 12,
     GLINT_ARGS_ROWS = 1 << 9, /* the command may have the samples themselves: help tells of what needs them */
     GLINT_ARGS_CHAT = 1 << 10,
 } GlintArgGroups;
