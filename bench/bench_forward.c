@@ -38,7 +38,7 @@ int main(int argc, char **argv)
         start[s] = s * length;
     g_autofree GlintTap *taps = g_new0(GlintTap, info->n_layers);
     for (gsize layer = 0; layer < info->n_layers; layer++)
-        taps[layer] = (GlintTap){.site = {GLINT_SITE_MLP_POST, layer}, .function = listen_to};
+        taps[layer] = (GlintTap){.site = {GLINT_SITE_MLP_POST, layer}, .function = listen_to, .only_reads = argc > 5};
     GlintBatch batch = {tokens, start, n_sequences};
     g_autofree float *logits = g_new(float, n_sequences *info->vocab), *one = g_new(float, info->vocab);
     bench_require(glint_model_forward(model, &batch, taps, info->n_layers, GLINT_LOGITS_LAST, logits, &error), "forward");

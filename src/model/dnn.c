@@ -1,23 +1,28 @@
 /* Matrix products by oneDNN on the CPU: the only file that calls it. Written against 2.6 (Debian 12); what 3.x spells
  * differently is behind DNNL_VERSION_MAJOR at the top.
  *
- * A weight [out, in] is cut into slabs of at most SLAB outputs, each packed once into the layout oneDNN asks for. A product
- * is cut into tiles of TILE rows; every (tile, slab) pair is one oneDNN call on one thread, and the pairs are spread over
- * OpenMP threads. So nothing inside a product depends on the number of threads, and few primitives are ever created: row
- * counts are rounded up to a multiple of ROW_STEP (through a padded copy for the last tile), so a linear needs at most
- * TILE / ROW_STEP of them, shared by all layers of one shape. Measured on Zen 4: single-thread tiles of 128 rows reach the
- * rate of the core (114 GFLOP/s f32, 220 bf16), creating a primitive takes 0.05 to 0.5 ms.
+ * A weight [out, in] is cut into slabs of at most SLAB outputs, and each slab into panels of at most PANEL inputs, packed once into
+ * the layout oneDNN asks for. A product is cut into tiles of TILE rows. A (tile, slab) pair is one thread's work: a oneDNN call for
+ * each panel, summed up in a tile of the thread's own, then one pass over that tile, still in the cache, to where it is wanted. So
+ * nothing inside a product depends on the number of threads, and few primitives are ever created: row counts are rounded up to a
+ * multiple of ROW_STEP, so a linear needs a handful of them, shared by all layers of one shape.
+ *
+ * Measured on a Sapphire Rapids core with AMX, bf16: oneDNN 2.6 reaches 600 GFLOP/s where x or y has a stride (it leaves its AMX
+ * kernels then), 640 at 6,912 inputs, 1,000 at 1,152 inputs and as many outputs, 1,900 to 2,100 where x, y and the weight are
+ * dense and small enough for the L2 cache, as here. Hence panels, for which x too is cut (gli_dnn.put), and dense tiles.
+ * On a Zen 4 core tiles of 128 rows reach its rate too (114 GFLOP/s f32). Creating a primitive takes 0.05 to 0.5 ms.
  *
  * Primitives are created while OpenMP is set to one thread, for oneDNN plans for the threads it sees then, and run inside a
  * parallel region, where it stays on the calling thread. Scratch memory is ours, one per thread. */
 #include "model/dnn.h"
 #include "base/error.h"
+#include "model/ops.h"
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 512, SLAB_STEP = 64, ALIGN = 64 };
+enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 384, PANEL = 576, STEP = 64 /* of slabs and panels */, ALIGN = 64 };
 
 /* Multiplications below which one thread does all: some 20 microseconds of work. */
 enum { WORTH_THREADS = 1000000 };
@@ -45,6 +50,7 @@ static dnnl_status_t reorder_create(dnnl_primitive_desc_t *pd, LayoutView from, 
 {
     return dnnl_reorder_primitive_desc_create(pd, from, engine, to, engine, NULL);
 }
+static dnnl_status_t append_sum(dnnl_post_ops_t post) { return dnnl_post_ops_append_sum(post, 1.0f, 0, dnnl_data_type_undef); }
 #else
 typedef dnnl_memory_desc_t Layout; /* a plain structure */
 typedef const dnnl_memory_desc_t *LayoutView;
@@ -74,12 +80,13 @@ static dnnl_status_t reorder_create(dnnl_primitive_desc_t *pd, LayoutView from, 
 {
     return dnnl_reorder_primitive_desc_create(pd, from, engine, to, engine, NULL);
 }
+static dnnl_status_t append_sum(dnnl_post_ops_t post) { return dnnl_post_ops_append_sum(post, 1.0f); }
 #endif
 
-/* A product of one shape: rows x in by in x out, rows of y `stride` apart. `weight` is the packed layout. */
+/* A product of one shape, all matrices dense: y (+)= x [rows, in] times w [in, out]. `weight` is the packed layout. */
 typedef struct {
-    gsize rows, in, out, stride;
-    gboolean biased;
+    gsize rows, in, out;
+    gboolean adds, biased;
     dnnl_primitive_t primitive;
     Layout x, weight, bias, y;
     gsize scratch_bytes;
@@ -88,7 +95,8 @@ typedef struct {
 
 typedef struct {
     dnnl_stream_t stream;
-    void *scratch, *tail; /* tail: y of a padded tile before its real rows are copied out */
+    void *scratch;
+    float *tile, *tile_up; /* [TILE, SLAB]: what a pair adds up */
     gsize scratch_bytes;
 } Worker;
 
@@ -99,22 +107,22 @@ struct GliDevice {
     int n_workers;
     Worker *workers;
     GPtrArray *kernels; /* of Kernel, owned */
-    void *padded;       /* the last tile of x, filled up with zero rows */
-    gsize padded_bytes;
 };
 
+/* One slab's outputs times one panel's inputs. Kernels by (rows + ROW_STEP - 1) / ROW_STEP - 1, found when first needed, owned by
+ * the device; the last one's layout is the weight's. */
 typedef struct {
-    gsize first, width;
-    dnnl_memory_t weight, bias; /* bias NULL when the linear has none */
-    void *weight_bytes;
-    Kernel *direct[BUCKETS], *tail[BUCKETS]; /* by rows / ROW_STEP - 1, found when first needed; owned by the device */
-} Slab;
+    dnnl_memory_t weight;
+    Kernel *kernels[BUCKETS];
+} Part;
 
 struct GliLinear {
     GliDevice *device;
-    gsize out, in, n_slabs;
-    Slab *slabs;
+    gsize out, in, slab, panel, n_slabs, n_panels;
+    Part *parts;        /* [n_slabs][n_panels] */
+    dnnl_memory_t *biases; /* [n_slabs], NULL when the linear has none */
     float *bias;
+    void *bytes;        /* all parts, in order */
 };
 
 static const char *status_text(dnnl_status_t status)
@@ -131,6 +139,14 @@ static gboolean failed(dnnl_status_t status, const char *doing, GError **error)
 }
 
 static gsize round_up(gsize n, gsize step) { return (n + step - 1) / step * step; }
+
+/* n cut into pieces of about one size, multiples of STEP, of at most `most`. */
+static gsize even_piece(gsize n, gsize most)
+{
+    const gsize pieces = (n + most - 1) / most;
+    return MIN(round_up((n + pieces - 1) / pieces, STEP), n);
+}
+static gsize panel_of(gsize in) { return even_piece(in, PANEL); }
 
 static gboolean reserve(void **memory, gsize *have, gsize bytes, GError **error)
 {
@@ -159,13 +175,22 @@ static void kernel_free(gpointer data)
 }
 
 /* Attributes of every product: our scratch memory, and no silent bf16 inside f32 (ONEDNN_DEFAULT_FPMATH_MODE could ask for it). */
-static dnnl_status_t make_attributes(dnnl_primitive_attr_t *attr)
+static dnnl_status_t make_attributes(dnnl_primitive_attr_t *attr, gboolean adds)
 {
+    dnnl_post_ops_t post = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(attr);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_fpmath_mode(*attr, dnnl_fpmath_mode_strict);
+    if (status == dnnl_success && adds)
+        status = dnnl_post_ops_create(&post);
+    if (status == dnnl_success && adds)
+        status = append_sum(post);
+    if (status == dnnl_success && adds)
+        status = dnnl_primitive_attr_set_post_ops(*attr, post);
+    if (post)
+        dnnl_post_ops_destroy(post);
     return status;
 }
 
@@ -185,13 +210,13 @@ static dnnl_status_t build_kernel(const GliDevice *device, Kernel *kernel, Layou
     const dnnl_dims_t weight_dims = {(dnnl_dim_t)kernel->in, (dnnl_dim_t)kernel->out};
     dnnl_status_t status = plain_matrix(&kernel->x, kernel->rows, kernel->in, device->type, kernel->in, 1);
     if (status == dnnl_success)
-        status = plain_matrix(&kernel->y, kernel->rows, kernel->out, dnnl_f32, kernel->stride, 1);
+        status = plain_matrix(&kernel->y, kernel->rows, kernel->out, dnnl_f32, kernel->out, 1);
     if (status == dnnl_success)
         status = plain_matrix(&kernel->bias, 1, kernel->out, dnnl_f32, kernel->out, 1);
     if (status == dnnl_success)
         status = packed ? layout_copy(&any, packed) : layout_any(&any, 2, weight_dims, device->type);
     if (status == dnnl_success)
-        status = make_attributes(&attr);
+        status = make_attributes(&attr, kernel->adds);
     if (status == dnnl_success)
         status = matmul_create(&pd, VIEW(kernel->x), VIEW(any), kernel->biased ? VIEW(kernel->bias) : NULL, VIEW(kernel->y), attr, device->engine);
     if (status == dnnl_success)
@@ -211,16 +236,15 @@ static dnnl_status_t build_kernel(const GliDevice *device, Kernel *kernel, Layou
 }
 
 /* The kernel of a shape, created when first asked for. The weight's layout is the one chosen for full tiles of that shape. */
-static Kernel *find_kernel(GliDevice *device, gsize rows, gsize in, gsize out, gsize stride, gboolean biased, LayoutView packed, GError **error)
+static Kernel *find_kernel(GliDevice *device, Kernel wanted, LayoutView packed, GError **error)
 {
     for (guint i = 0; i < device->kernels->len; i++) {
         Kernel *kernel = g_ptr_array_index(device->kernels, i);
-        if (kernel->rows == rows && kernel->in == in && kernel->out == out && kernel->stride == stride && kernel->biased == biased &&
-            (!packed || dnnl_memory_desc_equal(VIEW(kernel->weight), packed)))
+        if (kernel->rows == wanted.rows && kernel->in == wanted.in && kernel->out == wanted.out && kernel->adds == wanted.adds &&
+            kernel->biased == wanted.biased && (!packed || dnnl_memory_desc_equal(VIEW(kernel->weight), packed)))
             return kernel;
     }
-    Kernel *kernel = g_new0(Kernel, 1);
-    *kernel = (Kernel){.rows = rows, .in = in, .out = out, .stride = stride, .biased = biased};
+    Kernel *kernel = g_memdup2(&wanted, sizeof wanted);
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const dnnl_status_t status = build_kernel(device, kernel, packed);
@@ -242,11 +266,10 @@ static void dnn_close(GliDevice *device)
         if (device->workers[w].stream)
             dnnl_stream_destroy(device->workers[w].stream);
         free(device->workers[w].scratch);
-        free(device->workers[w].tail);
+        free(device->workers[w].tile);
     }
     if (device->engine)
         dnnl_engine_destroy(device->engine);
-    free(device->padded);
     g_free(device->workers);
     g_free(device);
 }
@@ -261,13 +284,15 @@ static GliDevice *dnn_open(gboolean bf16, int threads, GError **error)
     device->workers = g_new0(Worker, threads);
     gboolean good = !failed(dnnl_engine_create(&device->engine, dnnl_cpu, 0), "cannot start", error);
     for (int w = 0; good && w < threads; w++) {
-        device->workers[w].tail = aligned_alloc(ALIGN, TILE * SLAB * sizeof(float));
-        good = !failed(device->workers[w].tail ? dnnl_stream_create(&device->workers[w].stream, device->engine, dnnl_stream_default_flags) : dnnl_out_of_memory,
+        Worker *worker = &device->workers[w];
+        worker->tile = aligned_alloc(ALIGN, 2 * TILE * SLAB * sizeof(float));
+        worker->tile_up = worker->tile + TILE * SLAB;
+        good = !failed(worker->tile ? dnnl_stream_create(&device->workers[w].stream, device->engine, dnnl_stream_default_flags) : dnnl_out_of_memory,
                        "cannot start", error);
     }
     if (good && bf16) { /* try a product now: better refused here than in the middle of a run */
         GError *reason = NULL;
-        if (!find_kernel(device, TILE, SLAB_STEP, SLAB_STEP, SLAB_STEP, FALSE, NULL, &reason)) {
+        if (!find_kernel(device, (Kernel){.rows = TILE, .in = STEP, .out = STEP}, NULL, &reason)) {
             good = glint_fail(error, GLINT_ERROR_UNSUPPORTED, "this processor cannot compute in bf16 (%s); use --dtype f32", reason->message);
             g_error_free(reason);
         }
@@ -305,44 +330,61 @@ static void dnn_release(GliLinear *linear)
 {
     if (!linear)
         return;
-    for (gsize s = 0; s < linear->n_slabs; s++) {
-        if (linear->slabs[s].weight)
-            dnnl_memory_destroy(linear->slabs[s].weight);
-        if (linear->slabs[s].bias)
-            dnnl_memory_destroy(linear->slabs[s].bias);
-        free(linear->slabs[s].weight_bytes);
-    }
-    g_free(linear->slabs);
+    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++)
+        if (linear->parts[i].weight)
+            dnnl_memory_destroy(linear->parts[i].weight);
+    for (gsize s = 0; linear->biases && s < linear->n_slabs; s++)
+        if (linear->biases[s])
+            dnnl_memory_destroy(linear->biases[s]);
+    free(linear->bytes);
+    g_free(linear->parts);
+    g_free(linear->biases);
     g_free(linear->bias);
     g_free(linear);
 }
 
-/* Reorders outputs [first, first + width) of W into slab->weight_bytes. W is seen as [in, out] through its strides. */
-static gboolean pack_slab(GliLinear *linear, Slab *slab, gboolean in_out, const void *weight, GError **error)
+static gsize slab_width(const GliLinear *linear, gsize slab) { return MIN(linear->slab, linear->out - slab * linear->slab); }
+static gsize panel_width(const GliLinear *linear, gsize panel) { return MIN(linear->panel, linear->in - panel * linear->panel); }
+
+/* The kernel of a part for `rows` rows, at most TILE. The first panel of a slab brings the bias, the others add to it. */
+static Kernel *part_kernel(GliLinear *linear, gsize slab, gsize panel, gsize rows, GError **error)
+{
+    Part *part = &linear->parts[slab * linear->n_panels + panel];
+    const gsize bucket = (rows + ROW_STEP - 1) / ROW_STEP - 1;
+    if (!part->kernels[bucket]) {
+        const Kernel wanted = {.rows = (bucket + 1) * ROW_STEP, .in = panel_width(linear, panel), .out = slab_width(linear, slab), .adds = panel > 0,
+                               .biased = panel == 0 && linear->bias};
+        const Kernel *full = part->kernels[BUCKETS - 1];
+        part->kernels[bucket] = find_kernel(linear->device, wanted, full ? VIEW(full->weight) : NULL, error);
+    }
+    return part->kernels[bucket];
+}
+
+/* Reorders a part of W, seen as [in, out] through its strides, into `to`. */
+static gboolean pack_part(GliLinear *linear, gsize slab, gsize panel, gboolean in_out, const char *weight, void *to, GError **error)
 {
     GliDevice *device = linear->device;
-    const Kernel *kernel = slab->direct[BUCKETS - 1];
-    const gsize bytes = dnnl_memory_desc_get_size(VIEW(kernel->weight));
-    gsize have = 0;
-    if (!reserve(&slab->weight_bytes, &have, bytes, error))
-        return FALSE;
-    const char *start = (const char *)weight + slab->first * (in_out ? 1 : linear->in) * device->type_bytes;
+    Part *part = &linear->parts[slab * linear->n_panels + panel];
+    const Kernel *kernel = part->kernels[BUCKETS - 1];
+    const gsize row = panel * linear->panel, column = slab * linear->slab;
+    const gsize row_stride = in_out ? linear->out : 1, column_stride = in_out ? 1 : linear->in;
+    const char *start = weight + (row * row_stride + column * column_stride) * device->type_bytes;
     Layout plain;
     memset(&plain, 0, sizeof plain);
     dnnl_memory_t from = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t reorder = NULL;
-    dnnl_status_t status = plain_matrix(&plain, linear->in, slab->width, device->type, in_out ? linear->out : 1, in_out ? 1 : linear->in);
+    dnnl_status_t status = plain_matrix(&plain, kernel->in, kernel->out, device->type, row_stride, column_stride);
     if (status == dnnl_success)
         status = dnnl_memory_create(&from, VIEW(plain), device->engine, (void *)start);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&slab->weight, VIEW(kernel->weight), device->engine, slab->weight_bytes);
+        status = dnnl_memory_create(&part->weight, VIEW(kernel->weight), device->engine, to);
     if (status == dnnl_success)
         status = reorder_create(&pd, VIEW(plain), VIEW(kernel->weight), device->engine);
     if (status == dnnl_success)
         status = dnnl_primitive_create(&reorder, pd);
     if (status == dnnl_success) {
-        const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, slab->weight}};
+        const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, part->weight}};
         status = dnnl_primitive_execute(reorder, device->workers[0].stream, 2, args);
     }
     if (status == dnnl_success)
@@ -357,52 +399,96 @@ static gboolean pack_slab(GliLinear *linear, Slab *slab, gboolean in_out, const 
     return !failed(status, "cannot pack a weight", error);
 }
 
+static gboolean pack_bias(GliLinear *linear, GError **error)
+{
+    linear->biases = g_new0(dnnl_memory_t, linear->n_slabs);
+    for (gsize s = 0; s < linear->n_slabs; s++) {
+        const Kernel *kernel = linear->parts[s * linear->n_panels].kernels[BUCKETS - 1];
+        if (failed(dnnl_memory_create(&linear->biases[s], VIEW(kernel->bias), linear->device->engine, linear->bias + s * linear->slab), "cannot pack a bias", error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean pack_parts(GliLinear *linear, gboolean in_out, const void *weight, GError **error)
+{
+    gsize bytes = 0, have = 0;
+    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++) {
+        const Kernel *kernel = part_kernel(linear, i / linear->n_panels, i % linear->n_panels, TILE, error);
+        if (!kernel)
+            return FALSE;
+        bytes += round_up(dnnl_memory_desc_get_size(VIEW(kernel->weight)), ALIGN);
+    }
+    if (!reserve(&linear->bytes, &have, bytes, error))
+        return FALSE;
+    char *to = linear->bytes;
+    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++) {
+        if (!pack_part(linear, i / linear->n_panels, i % linear->n_panels, in_out, weight, to, error))
+            return FALSE;
+        to += round_up(dnnl_memory_desc_get_size(VIEW(linear->parts[i].kernels[BUCKETS - 1]->weight)), ALIGN);
+    }
+    return !linear->bias || pack_bias(linear, error);
+}
+
 static GliLinear *dnn_pack(GliDevice *device, gsize out, gsize in, gboolean in_out, const void *weight, const float *bias, GError **error)
 {
     GliLinear *linear = g_new0(GliLinear, 1);
-    const gsize wanted = (out + SLAB - 1) / SLAB, width = MIN(round_up((out + wanted - 1) / wanted, SLAB_STEP), (gsize)SLAB);
-    *linear = (GliLinear){.device = device, .out = out, .in = in, .n_slabs = (out + width - 1) / width};
-    linear->slabs = g_new0(Slab, linear->n_slabs);
+    *linear = (GliLinear){.device = device, .out = out, .in = in, .slab = even_piece(out, SLAB), .panel = panel_of(in)};
+    linear->n_slabs = (out + linear->slab - 1) / linear->slab;
+    linear->n_panels = (in + linear->panel - 1) / linear->panel;
+    linear->parts = g_new0(Part, linear->n_slabs * linear->n_panels);
     linear->bias = bias ? g_memdup2(bias, out * sizeof *bias) : NULL;
-    gboolean good = TRUE;
-    for (gsize s = 0; good && s < linear->n_slabs; s++) {
-        Slab *slab = &linear->slabs[s];
-        slab->first = s * width;
-        slab->width = MIN(width, out - slab->first);
-        Kernel *kernel = find_kernel(device, TILE, in, slab->width, out, bias != NULL, NULL, error);
-        slab->direct[BUCKETS - 1] = kernel;
-        good = kernel && pack_slab(linear, slab, in_out, weight, error);
-        if (good && bias)
-            good = !failed(dnnl_memory_create(&slab->bias, VIEW(kernel->bias), device->engine, linear->bias + slab->first), "cannot pack a bias", error);
-    }
-    if (!good)
+    if (!pack_parts(linear, in_out, weight, error))
         g_clear_pointer(&linear, dnn_release);
     return linear;
 }
 
-/* The kernels a product of `rows` rows will use, created before threads start. */
-static gboolean prepare(GliLinear *linear, gsize full_tiles, gsize tail_rows, GError **error)
+/* ---- x as products read it: panel by panel, [panel][rows][its width] in the device's type ---- */
+
+/* Behind the last row a kernel may read up to ROW_STEP - 1 rows more. What they hold goes into rows of a tile that nobody looks at. */
+static gsize dnn_input_bytes(const GliDevice *device, gsize rows, gsize width)
+{
+    return (rows * width + ROW_STEP * panel_of(width)) * device->type_bytes;
+}
+
+static void dnn_put(const GliDevice *device, gsize rows, gsize width, gsize row, gsize first, gsize count, const float *x, void *input)
+{
+    const gsize panel = panel_of(width);
+    for (gsize end = first + count; first < end;) {
+        const gsize start = first / panel * panel, wide = MIN(panel, width - start), n = MIN(end, start + wide) - first;
+        const gsize at = start * rows + row * wide + first - start;
+        if (device->type == dnnl_bf16)
+            gli_to_bf16(x, n, (guint16 *)input + at);
+        else
+            memcpy((float *)input + at, x, n * sizeof *x);
+        first += n;
+        x += n;
+    }
+}
+
+/* ---- running ---- */
+
+/* The kernels and the scratch memory that a product of `rows` rows will use, before threads start. */
+static gboolean prepare(GliLinear *linear, gsize rows, GError **error)
 {
     GliDevice *device = linear->device;
-    const gsize bucket = tail_rows ? (tail_rows + ROW_STEP - 1) / ROW_STEP - 1 : 0;
-    gsize scratch = 0;
-    for (gsize s = 0; s < linear->n_slabs; s++) {
-        Slab *slab = &linear->slabs[s];
-        const Kernel *full = slab->direct[BUCKETS - 1];
-        if (tail_rows && !slab->tail[bucket]) {
-            slab->tail[bucket] = find_kernel(device, (bucket + 1) * ROW_STEP, linear->in, slab->width, slab->width, linear->bias != NULL, VIEW(full->weight), error);
-            if (!slab->tail[bucket])
+    const gsize counts[] = {rows >= TILE ? TILE : 0, rows % TILE};
+    gsize scratch = 1;
+    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++)
+        for (int c = 0; c < 2; c++) {
+            const Kernel *kernel = counts[c] ? part_kernel(linear, i / linear->n_panels, i % linear->n_panels, counts[c], error) : NULL;
+            if (counts[c] && !kernel)
                 return FALSE;
+            scratch = MAX(scratch, kernel ? kernel->scratch_bytes : 0);
         }
-        scratch = MAX(scratch, MAX(full_tiles ? full->scratch_bytes : 0, tail_rows ? slab->tail[bucket]->scratch_bytes : 0));
-    }
     for (int w = 0; w < device->n_workers; w++)
-        if (!reserve(&device->workers[w].scratch, &device->workers[w].scratch_bytes, MAX(scratch, 1), error))
+        if (!reserve(&device->workers[w].scratch, &device->workers[w].scratch_bytes, scratch, error))
             return FALSE;
     return TRUE;
 }
 
-static dnnl_status_t run_kernel(const GliDevice *device, const Worker *worker, const Kernel *kernel, const Slab *slab, const void *x, float *y)
+static dnnl_status_t run_kernel(const GliDevice *device, const Worker *worker, const Kernel *kernel, dnnl_memory_t weight, dnnl_memory_t bias,
+                                const void *x, float *y)
 {
     dnnl_memory_t in = NULL, out = NULL, scratch = NULL;
     dnnl_status_t status = dnnl_memory_create(&in, VIEW(kernel->x), device->engine, (void *)x);
@@ -411,8 +497,8 @@ static dnnl_status_t run_kernel(const GliDevice *device, const Worker *worker, c
     if (status == dnnl_success)
         status = dnnl_memory_create(&scratch, VIEW(kernel->scratch), device->engine, worker->scratch);
     if (status == dnnl_success) {
-        const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, in}, {DNNL_ARG_WEIGHTS, slab->weight}, {DNNL_ARG_DST, out}, {DNNL_ARG_SCRATCHPAD, scratch},
-                                        {DNNL_ARG_BIAS, slab->bias}};
+        const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, in}, {DNNL_ARG_WEIGHTS, weight}, {DNNL_ARG_DST, out}, {DNNL_ARG_SCRATCHPAD, scratch},
+                                        {DNNL_ARG_BIAS, bias}};
         status = dnnl_primitive_execute(kernel->primitive, worker->stream, kernel->biased ? 5 : 4, args);
     }
     if (status == dnnl_success)
@@ -426,47 +512,82 @@ static dnnl_status_t run_kernel(const GliDevice *device, const Worker *worker, c
     return status;
 }
 
-/* One (tile, slab) pair. */
-static dnnl_status_t run_pair(const GliLinear *linear, const Worker *worker, const Slab *slab, gsize tile, gsize rows, const void *x, float *y)
+/* tile [count, slab's width] = rows [first, first + count) of x times a slab. */
+static dnnl_status_t run_pair(const GliLinear *linear, const Worker *worker, gsize slab, gsize first, gsize count, gsize rows, const void *x, float *tile)
 {
-    const GliDevice *device = linear->device;
-    const gsize first = tile * TILE, count = MIN((gsize)TILE, rows - first);
-    float *to = y + first * linear->out + slab->first;
-    if (count == TILE)
-        return run_kernel(device, worker, slab->direct[BUCKETS - 1], slab, (const char *)x + first * linear->in * device->type_bytes, to);
-    float *tail = worker->tail;
-    const dnnl_status_t status = run_kernel(device, worker, slab->tail[(count + ROW_STEP - 1) / ROW_STEP - 1], slab, device->padded, tail);
-    for (gsize r = 0; status == dnnl_success && r < count; r++)
-        memcpy(to + r * linear->out, tail + r * slab->width, slab->width * sizeof *tail);
+    dnnl_status_t status = dnnl_success;
+    for (gsize p = 0; p < linear->n_panels && status == dnnl_success; p++) {
+        const Part *part = &linear->parts[slab * linear->n_panels + p];
+        const Kernel *kernel = part->kernels[(count + ROW_STEP - 1) / ROW_STEP - 1];
+        const gsize at = p * linear->panel * rows + first * kernel->in;
+        status = run_kernel(linear->device, worker, kernel, part->weight, linear->biases ? linear->biases[slab] : NULL,
+                            (const char *)x + at * linear->device->type_bytes, tile);
+    }
     return status;
 }
 
-static gboolean dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, GError **error)
+/* What becomes of a product: y, or the activation function of it (times `up` of the same x) to y and, as an input, to `next`. */
+typedef struct {
+    GliLinear *linear, *up;
+    gsize rows;
+    const void *x;
+    float *y;
+    void *next;
+    GliActivation activation;
+    gboolean activates;
+} Job;
+
+static dnnl_status_t run_job_pair(const Job *job, const Worker *worker, gsize slab, gsize first, gsize count)
 {
-    GliDevice *device = linear->device;
-    const gsize full = rows / TILE, tail = rows % TILE, tiles = full + (tail ? 1 : 0), pairs = tiles * linear->n_slabs;
-    if (!prepare(linear, full, tail, error))
-        return FALSE;
-    if (tail) {
-        const gsize bytes = tail * linear->in * device->type_bytes, padded = round_up(tail, ROW_STEP) * linear->in * device->type_bytes;
-        if (!reserve(&device->padded, &device->padded_bytes, padded, error))
-            return FALSE;
-        memcpy(device->padded, (const char *)x + full * TILE * linear->in * device->type_bytes, bytes);
-        memset((char *)device->padded + bytes, 0, padded - bytes);
+    const GliLinear *linear = job->linear;
+    const gsize width = slab_width(linear, slab), column = slab * linear->slab;
+    dnnl_status_t status = run_pair(linear, worker, slab, first, count, job->rows, job->x, worker->tile);
+    if (status == dnnl_success && job->up)
+        status = run_pair(job->up, worker, slab, first, count, job->rows, job->x, worker->tile_up);
+    for (gsize r = 0; r < count && status == dnnl_success; r++) {
+        float *row = worker->tile + r * width;
+        if (job->activates)
+            gli_activate_run(job->activation, row, job->up ? worker->tile_up + r * width : NULL, width);
+        if (job->y)
+            memcpy(job->y + (first + r) * linear->out + column, row, width * sizeof *row);
+        if (job->next)
+            dnn_put(linear->device, job->rows, linear->out, first + r, column, width, row, job->next);
     }
-    const gboolean worth = pairs > 1 && device->n_workers > 1 && round_up(rows, ROW_STEP) * linear->in * linear->out > WORTH_THREADS;
+    return status;
+}
+
+static gboolean run_job(const Job *job, GError **error)
+{
+    GliDevice *device = job->linear->device;
+    const gsize rows = job->rows, tiles = (rows + TILE - 1) / TILE, pairs = tiles * job->linear->n_slabs;
+    if (!prepare(job->linear, rows, error) || (job->up && !prepare(job->up, rows, error)))
+        return FALSE;
+    const gboolean worth = pairs > 1 && device->n_workers > 1 && round_up(rows, ROW_STEP) * job->linear->in * job->linear->out > WORTH_THREADS;
     const int threads = omp_get_max_threads();
     if (!worth) /* outside a parallel region oneDNN would take threads of its own */
         omp_set_num_threads(1);
     int worst = dnnl_success;
 #pragma omp parallel for schedule(dynamic) num_threads(worth ? device->n_workers : 1) reduction(max : worst)
     for (gsize pair = 0; pair < pairs; pair++) { /* slabs outermost: threads on the same weights share the cache */
-        const gsize slab = pair / tiles, tile = pair % tiles;
-        const dnnl_status_t status = run_pair(linear, &device->workers[omp_get_thread_num()], &linear->slabs[slab], tile, rows, x, y);
+        const gsize first = pair % tiles * TILE;
+        const dnnl_status_t status = run_job_pair(job, &device->workers[omp_get_thread_num()], pair / tiles, first, MIN((gsize)TILE, rows - first));
         worst = MAX(worst, (int)status);
     }
     omp_set_num_threads(threads);
     return !failed((dnnl_status_t)worst, "failed in a matrix product", error);
 }
 
-const GliMatrixOps gli_dnn = {dnn_open, dnn_close, dnn_has_fast_bf16, dnn_pack, dnn_release, dnn_run};
+static gboolean dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, GError **error)
+{
+    const Job job = {.linear = linear, .rows = rows, .x = x, .y = y};
+    return run_job(&job, error);
+}
+
+static gboolean dnn_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, void *next, GError **error)
+{
+    const Job job = {.linear = gate, .up = up, .rows = rows, .x = x, .y = y, .next = next, .activation = activation, .activates = TRUE};
+    g_assert(!up || (up->device == gate->device && up->out == gate->out && up->in == gate->in));
+    return run_job(&job, error);
+}
+
+const GliMatrixOps gli_dnn = {dnn_open, dnn_close, dnn_has_fast_bf16, dnn_pack, dnn_release, dnn_input_bytes, dnn_put, dnn_run, dnn_run_activated};

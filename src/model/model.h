@@ -49,6 +49,7 @@ typedef struct {
     GlintSite site;
     gboolean (*function)(const GlintSite *site, const GlintBatch *batch, float *rows /* [N, width] */, gsize width, gpointer user_data, GError **error);
     gpointer user_data;
+    gboolean only_reads; /* it never changes the rows, which spares mlp.hook_post a pass over memory */
 } GlintTap;
 
 typedef enum { GLINT_LOGITS_NONE, GLINT_LOGITS_LAST /* of each sequence */, GLINT_LOGITS_ALL } GlintLogits;

@@ -55,7 +55,7 @@ Recorder *recorder_new(GlintModel *model)
     self->taps = g_array_new(FALSE, FALSE, sizeof(GlintTap));
     for (gsize layer = 0; layer < self->n_layers; layer++)
         for (int kind = 0; kind < GLINT_SITE_COUNT; kind++) {
-            const GlintTap tap = {{(GlintSiteKind)kind, layer}, record, self};
+            const GlintTap tap = {.site = {(GlintSiteKind)kind, layer}, .function = record, .user_data = self};
             if (glint_model_site_width(model, tap.site.kind))
                 g_array_append_val(self->taps, tap);
         }
