@@ -130,7 +130,7 @@ static gboolean unit_init(Run *run, Unit *unit, GlintPartial *state, gsize c, gb
     unit->taps = g_new0(GlintTap, unit->n);
     for (gsize k = 0; k < unit->n; k++) {
         unit->listeners[k] = (GlintListener){.moments = unit->moments[k], .pool = run->options->pool, .prefix = run->plan->prefix, .dataset = run->dataset, .rows = unit->rows};
-        unit->taps[k] = (GlintTap){{run->options->site, g_array_index(state->layers, gsize, k)}, glint_pool_tap, &unit->listeners[k]};
+        unit->taps[k] = (GlintTap){.site = {run->options->site, g_array_index(state->layers, gsize, k)}, .function = glint_pool_tap, .user_data = &unit->listeners[k], .only_reads = TRUE};
     }
     return TRUE;
 }

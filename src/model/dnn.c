@@ -1,15 +1,20 @@
 /* Matrix products by oneDNN on the CPU: the only file that calls it. Written against 2.6 (Debian 12); what 3.x spells
  * differently is behind DNNL_VERSION_MAJOR at the top.
  *
- * A weight [out, in] is cut into slabs of at most SLAB outputs, and each slab into panels of at most PANEL inputs, packed once into
+ * A weight [out, in] is cut into slabs of at most SLAB outputs, and each slab into strips of at most STRIP inputs, packed once into
  * the layout oneDNN asks for. A product is cut into tiles of TILE rows. A (tile, slab) pair is one thread's work: a oneDNN call for
- * each panel, summed up in a tile of the thread's own, then one pass over that tile, still in the cache, to where it is wanted. So
+ * each strip, summed up in a tile of the thread's own, then one pass over that tile, still in the cache, to where it is wanted. So
  * nothing inside a product depends on the number of threads, and few primitives are ever created: row counts are rounded up to a
  * multiple of ROW_STEP, so a linear needs a handful of them, shared by all layers of one shape.
  *
  * Measured on a Sapphire Rapids core with AMX, bf16: oneDNN 2.6 reaches 600 GFLOP/s where x or y has a stride (it leaves its AMX
  * kernels then), 640 at 6,912 inputs, 1,000 at 1,152 inputs and as many outputs, 1,900 to 2,100 where x, y and the weight are
- * dense and small enough for the L2 cache, as here. Hence panels, for which x too is cut (gli_dnn.put), and dense tiles.
+ * dense and small enough for the L2 cache, as here. Hence strips, for which x too is cut (gli_dnn.put), and dense tiles.
+ *
+ * Products of up to THIN_ROWS rows, which decoding is made of, are memory's business and not oneDNN's: thin.c does them on the
+ * same packed weights, where it can read their layout (panels of 64 columns, which is what oneDNN's kernels for AVX-512 and AMX ask for).
+ * A weight's parts are one block of memory, in huge pages where the system gives them: reading them is up to twice as fast.
+ *
  * On a Zen 4 core tiles of 128 rows reach its rate too (114 GFLOP/s f32). Creating a primitive takes 0.05 to 0.5 ms.
  *
  * Primitives are created while OpenMP is set to one thread, for oneDNN plans for the threads it sees then, and run inside a
@@ -17,15 +22,27 @@
 #include "model/dnn.h"
 #include "base/error.h"
 #include "model/ops.h"
+#include "model/thin.h"
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 384, PANEL = 576, STEP = 64 /* of slabs and panels */, ALIGN = 64 };
+enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 384, STRIP = 576, STEP = 64 /* of slabs and strips */, ALIGN = 64 };
 
-/* Multiplications below which one thread does all: some 20 microseconds of work. */
-enum { WORTH_THREADS = 1000000 };
+/* Multiplications below which one thread does all: some 20 microseconds of work. The thin path is bound by memory. */
+enum { WORTH_THREADS = 1000000, WORTH_THREADS_THIN = 100000 };
+
+enum { THIN_ROWS = 8, HUGE_PAGE = 2 << 20 };
+
+/* A blocked layout of a matrix: outer strides of its two dimensions, then inner blocks from the outermost. */
+enum { BLOCK_LEVELS = 3 };
+typedef struct {
+    int n;
+    dnnl_dim_t stride[2], size[BLOCK_LEVELS], dim[BLOCK_LEVELS];
+} Blocks;
+
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t Layout; /* a pointer, to be destroyed */
@@ -41,6 +58,24 @@ static dnnl_status_t layout_any(Layout *layout, int n, const dnnl_dims_t dims, d
 }
 static dnnl_status_t layout_copy(Layout *to, LayoutView from) { return dnnl_memory_desc_clone(to, from); }
 static void layout_clear(Layout *layout) { g_clear_pointer(layout, dnnl_memory_desc_destroy); }
+static gboolean layout_blocks(LayoutView layout, Blocks *blocks)
+{
+    dnnl_format_kind_t kind = dnnl_format_kind_undef;
+    int n = 0;
+    const dnnl_dims_t *strides = NULL, *sizes = NULL, *dims = NULL;
+    if (dnnl_memory_desc_query(layout, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &n) != dnnl_success || n > BLOCK_LEVELS ||
+        dnnl_memory_desc_query(layout, dnnl_query_strides, &strides) != dnnl_success ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_blks, &sizes) != dnnl_success ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &dims) != dnnl_success)
+        return FALSE;
+    *blocks = (Blocks){.n = n, .stride = {(*strides)[0], (*strides)[1]}};
+    for (int i = 0; i < n; i++) {
+        blocks->size[i] = (*sizes)[i];
+        blocks->dim[i] = (*dims)[i];
+    }
+    return TRUE;
+}
 static dnnl_status_t matmul_create(dnnl_primitive_desc_t *pd, LayoutView x, LayoutView w, LayoutView b, LayoutView y,
                                    const_dnnl_primitive_attr_t attr, dnnl_engine_t engine)
 {
@@ -69,6 +104,18 @@ static dnnl_status_t layout_copy(Layout *to, LayoutView from)
     return dnnl_success;
 }
 static void layout_clear(Layout *layout) { memset(layout, 0, sizeof *layout); }
+static gboolean layout_blocks(LayoutView layout, Blocks *blocks)
+{
+    const dnnl_blocking_desc_t *from = &layout->format_desc.blocking;
+    if (layout->format_kind != dnnl_blocked || from->inner_nblks > BLOCK_LEVELS || layout->extra.flags)
+        return FALSE;
+    *blocks = (Blocks){.n = from->inner_nblks, .stride = {from->strides[0], from->strides[1]}};
+    for (int i = 0; i < from->inner_nblks; i++) {
+        blocks->size[i] = from->inner_blks[i];
+        blocks->dim[i] = from->inner_idxs[i];
+    }
+    return TRUE;
+}
 static dnnl_status_t matmul_create(dnnl_primitive_desc_t *pd, LayoutView x, LayoutView w, LayoutView b, LayoutView y,
                                    const_dnnl_primitive_attr_t attr, dnnl_engine_t engine)
 {
@@ -107,22 +154,27 @@ struct GliDevice {
     int n_workers;
     Worker *workers;
     GPtrArray *kernels; /* of Kernel, owned */
+    void *wide; /* of a thin product: x as f32, rows of even length, then what it gives before the activation function */
+    gsize wide_bytes;
 };
 
-/* One slab's outputs times one panel's inputs. Kernels by (rows + ROW_STEP - 1) / ROW_STEP - 1, found when first needed, owned by
+/* One slab's outputs times one strip's inputs. Kernels by (rows + ROW_STEP - 1) / ROW_STEP - 1, found when first needed, owned by
  * the device; the last one's layout is the weight's. */
 typedef struct {
     dnnl_memory_t weight;
+    char *bytes;                   /* in the linear's memory */
+    gsize panel_bytes, panel_step; /* from panel to panel, and thin.h's step; if the linear is thin */
     Kernel *kernels[BUCKETS];
 } Part;
 
 struct GliLinear {
     GliDevice *device;
-    gsize out, in, slab, panel, n_slabs, n_panels;
-    Part *parts;        /* [n_slabs][n_panels] */
+    gsize out, in, slab, strip, n_slabs, n_strips;
+    Part *parts;        /* [n_slabs][n_strips] */
     dnnl_memory_t *biases; /* [n_slabs], NULL when the linear has none */
     float *bias;
-    void *bytes;        /* all parts, in order */
+    void *memory;       /* of all parts, in order */
+    gboolean thin;      /* thin.c can read the layout */
 };
 
 static const char *status_text(dnnl_status_t status)
@@ -146,7 +198,7 @@ static gsize even_piece(gsize n, gsize most)
     const gsize pieces = (n + most - 1) / most;
     return MIN(round_up((n + pieces - 1) / pieces, STEP), n);
 }
-static gsize panel_of(gsize in) { return even_piece(in, PANEL); }
+static gsize strip_of(gsize in) { return even_piece(in, STRIP); }
 
 static gboolean reserve(void **memory, gsize *have, gsize bytes, GError **error)
 {
@@ -270,6 +322,7 @@ static void dnn_close(GliDevice *device)
     }
     if (device->engine)
         dnnl_engine_destroy(device->engine);
+    free(device->wide);
     g_free(device->workers);
     g_free(device);
 }
@@ -330,13 +383,13 @@ static void dnn_release(GliLinear *linear)
 {
     if (!linear)
         return;
-    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++)
+    for (gsize i = 0; i < linear->n_slabs * linear->n_strips; i++)
         if (linear->parts[i].weight)
             dnnl_memory_destroy(linear->parts[i].weight);
     for (gsize s = 0; linear->biases && s < linear->n_slabs; s++)
         if (linear->biases[s])
             dnnl_memory_destroy(linear->biases[s]);
-    free(linear->bytes);
+    free(linear->memory);
     g_free(linear->parts);
     g_free(linear->biases);
     g_free(linear->bias);
@@ -344,16 +397,16 @@ static void dnn_release(GliLinear *linear)
 }
 
 static gsize slab_width(const GliLinear *linear, gsize slab) { return MIN(linear->slab, linear->out - slab * linear->slab); }
-static gsize panel_width(const GliLinear *linear, gsize panel) { return MIN(linear->panel, linear->in - panel * linear->panel); }
+static gsize strip_width(const GliLinear *linear, gsize strip) { return MIN(linear->strip, linear->in - strip * linear->strip); }
 
-/* The kernel of a part for `rows` rows, at most TILE. The first panel of a slab brings the bias, the others add to it. */
-static Kernel *part_kernel(GliLinear *linear, gsize slab, gsize panel, gsize rows, GError **error)
+/* The kernel of a part for `rows` rows, at most TILE. The first strip of a slab brings the bias, the others add to it. */
+static Kernel *part_kernel(GliLinear *linear, gsize slab, gsize strip, gsize rows, GError **error)
 {
-    Part *part = &linear->parts[slab * linear->n_panels + panel];
+    Part *part = &linear->parts[slab * linear->n_strips + strip];
     const gsize bucket = (rows + ROW_STEP - 1) / ROW_STEP - 1;
     if (!part->kernels[bucket]) {
-        const Kernel wanted = {.rows = (bucket + 1) * ROW_STEP, .in = panel_width(linear, panel), .out = slab_width(linear, slab), .adds = panel > 0,
-                               .biased = panel == 0 && linear->bias};
+        const Kernel wanted = {.rows = (bucket + 1) * ROW_STEP, .in = strip_width(linear, strip), .out = slab_width(linear, slab), .adds = strip > 0,
+                               .biased = strip == 0 && linear->bias};
         const Kernel *full = part->kernels[BUCKETS - 1];
         part->kernels[bucket] = find_kernel(linear->device, wanted, full ? VIEW(full->weight) : NULL, error);
     }
@@ -361,12 +414,12 @@ static Kernel *part_kernel(GliLinear *linear, gsize slab, gsize panel, gsize row
 }
 
 /* Reorders a part of W, seen as [in, out] through its strides, into `to`. */
-static gboolean pack_part(GliLinear *linear, gsize slab, gsize panel, gboolean in_out, const char *weight, void *to, GError **error)
+static gboolean pack_part(GliLinear *linear, gsize slab, gsize strip, gboolean in_out, const char *weight, GError **error)
 {
     GliDevice *device = linear->device;
-    Part *part = &linear->parts[slab * linear->n_panels + panel];
+    Part *part = &linear->parts[slab * linear->n_strips + strip];
     const Kernel *kernel = part->kernels[BUCKETS - 1];
-    const gsize row = panel * linear->panel, column = slab * linear->slab;
+    const gsize row = strip * linear->strip, column = slab * linear->slab;
     const gsize row_stride = in_out ? linear->out : 1, column_stride = in_out ? 1 : linear->in;
     const char *start = weight + (row * row_stride + column * column_stride) * device->type_bytes;
     Layout plain;
@@ -378,7 +431,7 @@ static gboolean pack_part(GliLinear *linear, gsize slab, gsize panel, gboolean i
     if (status == dnnl_success)
         status = dnnl_memory_create(&from, VIEW(plain), device->engine, (void *)start);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&part->weight, VIEW(kernel->weight), device->engine, to);
+        status = dnnl_memory_create(&part->weight, VIEW(kernel->weight), device->engine, part->bytes);
     if (status == dnnl_success)
         status = reorder_create(&pd, VIEW(plain), VIEW(kernel->weight), device->engine);
     if (status == dnnl_success)
@@ -403,59 +456,98 @@ static gboolean pack_bias(GliLinear *linear, GError **error)
 {
     linear->biases = g_new0(dnnl_memory_t, linear->n_slabs);
     for (gsize s = 0; s < linear->n_slabs; s++) {
-        const Kernel *kernel = linear->parts[s * linear->n_panels].kernels[BUCKETS - 1];
+        const Kernel *kernel = linear->parts[s * linear->n_strips].kernels[BUCKETS - 1];
         if (failed(dnnl_memory_create(&linear->biases[s], VIEW(kernel->bias), linear->device->engine, linear->bias + s * linear->slab), "cannot pack a bias", error))
             return FALSE;
     }
     return TRUE;
 }
 
+/* Is every part in panels of GLI_PANEL columns, as thin.h wants them? Either blocks [K][64] or [K][64][2] with a panel's blocks
+ * one behind the other, or plain rows of a width that panels fill. */
+static void look_at_layout(GliLinear *linear)
+{
+    const gboolean bf16 = linear->device->type == dnnl_bf16;
+    const gsize group = bf16 ? 2 : 1, size = linear->device->type_bytes;
+    for (gsize i = 0; i < linear->n_slabs * linear->n_strips; i++) {
+        Part *part = &linear->parts[i];
+        Blocks b;
+        if (!layout_blocks(VIEW(part->kernels[BUCKETS - 1]->weight), &b))
+            return;
+        const gboolean blocked = b.n == (bf16 ? 3 : 2) && b.dim[0] == 0 && b.dim[1] == 1 && b.size[1] == GLI_PANEL && (!bf16 || (b.dim[2] == 0 && b.size[2] == 2)) &&
+                                 b.stride[0] == b.size[0] * GLI_PANEL * (dnnl_dim_t)group;
+        const gboolean plain = b.n == 0 && !bf16 && b.stride[1] == 1 && slab_width(linear, i / linear->n_strips) % GLI_PANEL == 0;
+        if (!blocked && !plain)
+            return;
+        part->panel_bytes = blocked ? (gsize)b.stride[1] * size : GLI_PANEL * size;
+        part->panel_step = blocked ? GLI_PANEL * group : (gsize)b.stride[0];
+    }
+    linear->thin = TRUE;
+}
+
+/* One block for all parts. What is left of the last huge page stays small pages, so nothing is wasted. */
+static gboolean take_memory(GliLinear *linear, GError **error)
+{
+    gsize total = 0;
+    for (gsize i = 0; i < linear->n_slabs * linear->n_strips; i++)
+        total += round_up(dnnl_memory_desc_get_size(VIEW(linear->parts[i].kernels[BUCKETS - 1]->weight)), ALIGN);
+    const gboolean large = total >= 2 * HUGE_PAGE;
+    linear->memory = aligned_alloc(large ? HUGE_PAGE : ALIGN, MAX(total, ALIGN));
+    if (!linear->memory)
+        return glint_fail(error, GLINT_ERROR_FAILED, "not enough memory: %zu MB more were needed", total >> 20);
+#ifdef MADV_HUGEPAGE
+    if (large)
+        (void)madvise(linear->memory, total, MADV_HUGEPAGE); /* only a hint: refused, all works as well, slower */
+#endif
+    char *at = linear->memory;
+    for (gsize i = 0; i < linear->n_slabs * linear->n_strips; i++) {
+        linear->parts[i].bytes = at;
+        at += round_up(dnnl_memory_desc_get_size(VIEW(linear->parts[i].kernels[BUCKETS - 1]->weight)), ALIGN);
+    }
+    return TRUE;
+}
+
 static gboolean pack_parts(GliLinear *linear, gboolean in_out, const void *weight, GError **error)
 {
-    gsize bytes = 0, have = 0;
-    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++) {
-        const Kernel *kernel = part_kernel(linear, i / linear->n_panels, i % linear->n_panels, TILE, error);
-        if (!kernel)
+    const gsize n = linear->n_slabs * linear->n_strips;
+    for (gsize i = 0; i < n; i++)
+        if (!part_kernel(linear, i / linear->n_strips, i % linear->n_strips, TILE, error))
             return FALSE;
-        bytes += round_up(dnnl_memory_desc_get_size(VIEW(kernel->weight)), ALIGN);
-    }
-    if (!reserve(&linear->bytes, &have, bytes, error))
+    if (!take_memory(linear, error))
         return FALSE;
-    char *to = linear->bytes;
-    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++) {
-        if (!pack_part(linear, i / linear->n_panels, i % linear->n_panels, in_out, weight, to, error))
+    for (gsize i = 0; i < n; i++)
+        if (!pack_part(linear, i / linear->n_strips, i % linear->n_strips, in_out, weight, error))
             return FALSE;
-        to += round_up(dnnl_memory_desc_get_size(VIEW(linear->parts[i].kernels[BUCKETS - 1]->weight)), ALIGN);
-    }
+    look_at_layout(linear);
     return !linear->bias || pack_bias(linear, error);
 }
 
 static GliLinear *dnn_pack(GliDevice *device, gsize out, gsize in, gboolean in_out, const void *weight, const float *bias, GError **error)
 {
     GliLinear *linear = g_new0(GliLinear, 1);
-    *linear = (GliLinear){.device = device, .out = out, .in = in, .slab = even_piece(out, SLAB), .panel = panel_of(in)};
+    *linear = (GliLinear){.device = device, .out = out, .in = in, .slab = even_piece(out, SLAB), .strip = strip_of(in)};
     linear->n_slabs = (out + linear->slab - 1) / linear->slab;
-    linear->n_panels = (in + linear->panel - 1) / linear->panel;
-    linear->parts = g_new0(Part, linear->n_slabs * linear->n_panels);
+    linear->n_strips = (in + linear->strip - 1) / linear->strip;
+    linear->parts = g_new0(Part, linear->n_slabs * linear->n_strips);
     linear->bias = bias ? g_memdup2(bias, out * sizeof *bias) : NULL;
     if (!pack_parts(linear, in_out, weight, error))
         g_clear_pointer(&linear, dnn_release);
     return linear;
 }
 
-/* ---- x as products read it: panel by panel, [panel][rows][its width] in the device's type ---- */
+/* ---- x as products read it: strip by strip, [strip][rows][its width] in the device's type ---- */
 
 /* Behind the last row a kernel may read up to ROW_STEP - 1 rows more. What they hold goes into rows of a tile that nobody looks at. */
 static gsize dnn_input_bytes(const GliDevice *device, gsize rows, gsize width)
 {
-    return (rows * width + ROW_STEP * panel_of(width)) * device->type_bytes;
+    return (rows * width + ROW_STEP * strip_of(width)) * device->type_bytes;
 }
 
 static void dnn_put(const GliDevice *device, gsize rows, gsize width, gsize row, gsize first, gsize count, const float *x, void *input)
 {
-    const gsize panel = panel_of(width);
+    const gsize strip = strip_of(width);
     for (gsize end = first + count; first < end;) {
-        const gsize start = first / panel * panel, wide = MIN(panel, width - start), n = MIN(end, start + wide) - first;
+        const gsize start = first / strip * strip, wide = MIN(strip, width - start), n = MIN(end, start + wide) - first;
         const gsize at = start * rows + row * wide + first - start;
         if (device->type == dnnl_bf16)
             gli_to_bf16(x, n, (guint16 *)input + at);
@@ -474,9 +566,9 @@ static gboolean prepare(GliLinear *linear, gsize rows, GError **error)
     GliDevice *device = linear->device;
     const gsize counts[] = {rows >= TILE ? TILE : 0, rows % TILE};
     gsize scratch = 1;
-    for (gsize i = 0; i < linear->n_slabs * linear->n_panels; i++)
+    for (gsize i = 0; i < linear->n_slabs * linear->n_strips; i++)
         for (int c = 0; c < 2; c++) {
-            const Kernel *kernel = counts[c] ? part_kernel(linear, i / linear->n_panels, i % linear->n_panels, counts[c], error) : NULL;
+            const Kernel *kernel = counts[c] ? part_kernel(linear, i / linear->n_strips, i % linear->n_strips, counts[c], error) : NULL;
             if (counts[c] && !kernel)
                 return FALSE;
             scratch = MAX(scratch, kernel ? kernel->scratch_bytes : 0);
@@ -516,10 +608,10 @@ static dnnl_status_t run_kernel(const GliDevice *device, const Worker *worker, c
 static dnnl_status_t run_pair(const GliLinear *linear, const Worker *worker, gsize slab, gsize first, gsize count, gsize rows, const void *x, float *tile)
 {
     dnnl_status_t status = dnnl_success;
-    for (gsize p = 0; p < linear->n_panels && status == dnnl_success; p++) {
-        const Part *part = &linear->parts[slab * linear->n_panels + p];
+    for (gsize p = 0; p < linear->n_strips && status == dnnl_success; p++) {
+        const Part *part = &linear->parts[slab * linear->n_strips + p];
         const Kernel *kernel = part->kernels[(count + ROW_STEP - 1) / ROW_STEP - 1];
-        const gsize at = p * linear->panel * rows + first * kernel->in;
+        const gsize at = p * linear->strip * rows + first * kernel->in;
         status = run_kernel(linear->device, worker, kernel, part->weight, linear->biases ? linear->biases[slab] : NULL,
                             (const char *)x + at * linear->device->type_bytes, tile);
     }
@@ -556,9 +648,67 @@ static dnnl_status_t run_job_pair(const Job *job, const Worker *worker, gsize sl
     return status;
 }
 
+/* Rows of x as f32, a zero behind each of odd length. */
+static void widen(const GliDevice *device, gsize rows, gsize in, const void *x, float *wide)
+{
+    const gsize width = in + in % 2, strip = strip_of(in);
+    for (gsize r = 0; r < rows; r++) {
+        float *to = wide + r * width;
+        to[width - 1] = 0;
+        for (gsize start = 0; start < in; start += strip) {
+            const gsize n = MIN(strip, in - start), at = start * rows + r * n;
+            if (device->type == dnnl_f32)
+                memcpy(to + start, (const float *)x + at, n * sizeof *to);
+            else
+                for (gsize k = 0; k < n; k++) {
+                    const guint32 bits = (guint32)((const guint16 *)x)[at + k] << 16;
+                    memcpy(&to[start + k], &bits, sizeof bits);
+                }
+        }
+    }
+}
+
+/* y = x (as widen gives it) times a weight whose layout thin.c can read. */
+static void multiply_thin(const GliLinear *linear, gsize rows, const float *wide, float *y)
+{
+    const gsize per_slab = (linear->slab + GLI_PANEL - 1) / GLI_PANEL, panels = (linear->out + GLI_PANEL - 1) / GLI_PANEL, stride = linear->in + linear->in % 2;
+    const gboolean worth = panels > 1 && linear->device->n_workers > 1 && linear->in * linear->out > WORTH_THREADS_THIN;
+#pragma omp parallel for schedule(dynamic) num_threads(worth ? linear->device->n_workers : 1)
+    for (gsize p = 0; p < panels; p++) {
+        const gsize first = p * GLI_PANEL;
+        for (gsize s = 0; s < linear->n_strips; s++) {
+            const Part *part = &linear->parts[p / per_slab * linear->n_strips + s];
+            const GliPanel panel = {part->bytes + p % per_slab * part->panel_bytes, part->panel_step, strip_width(linear, s), linear->device->type == dnnl_bf16, s > 0};
+            gli_thin_panel(&panel, rows, wide + s * linear->strip, stride, s == 0 && linear->bias ? linear->bias + first : NULL,
+                           MIN((gsize)GLI_PANEL, linear->out - first), y + first, linear->out);
+        }
+    }
+}
+
+static gboolean run_thin(const Job *job, GError **error)
+{
+    const GliLinear *linear = job->linear;
+    GliDevice *device = linear->device;
+    const gsize rows = job->rows, width = linear->in + linear->in % 2, out = linear->out;
+    if (!reserve(&device->wide, &device->wide_bytes, (width + 2 * out) * rows * sizeof(float), error))
+        return FALSE;
+    float *wide = device->wide, *up = wide + rows * width, *y = job->y ? job->y : up + rows * out;
+    widen(device, rows, linear->in, job->x, wide);
+    multiply_thin(linear, rows, wide, y);
+    if (job->up)
+        multiply_thin(job->up, rows, wide, up);
+    if (job->activates)
+        gli_activate(job->activation, y, job->up ? up : NULL, rows, out);
+    for (gsize r = 0; r < rows && job->next; r++)
+        dnn_put(device, rows, out, r, 0, out, y + r * out, job->next);
+    return TRUE;
+}
+
 static gboolean run_job(const Job *job, GError **error)
 {
     GliDevice *device = job->linear->device;
+    if (job->rows <= THIN_ROWS && job->linear->thin && (!job->up || job->up->thin))
+        return run_thin(job, error);
     const gsize rows = job->rows, tiles = (rows + TILE - 1) / TILE, pairs = tiles * job->linear->n_slabs;
     if (!prepare(job->linear, rows, error) || (job->up && !prepare(job->up, rows, error)))
         return FALSE;

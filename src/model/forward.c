@@ -148,7 +148,7 @@ static void embed(const Run *run)
     float *residual = self->residual.bytes;
     for (gsize s = 0; s < run->batch->n_sequences; s++) {
         const GliSpan *span = &run->spans[s];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (span->n_rows > 16)
         for (gsize t = 0; t < span->n_rows; t++) {
             float *row = residual + (span->first_row + t) * H;
             glint_tensor_to_f32(self->weights->tokens, run->batch->tokens[span->first_row + t] * H, H, row);
@@ -192,17 +192,14 @@ static void put_rows(const GlintModel *self, gsize n, const float *x, gsize widt
         self->weights->ops->put(self->weights->device, n, width, r, 0, width, x + r * width, input);
 }
 
-/* Rows of x [.., H], normed, into self->input. `pick` names them (G_MAXSIZE: zeros), or NULL: the first n. */
+/* Rows of x [.., H], normed, into self->input: those that `pick` names, or (NULL) the first n. */
 static void put_normed(GlintModel *self, const GliNorm *norm, const float *x, gsize n, const gsize *pick)
 {
     const gsize H = self->arch.hidden;
 #pragma omp parallel for schedule(static) if (n * H > WORTH_THREADS)
     for (gsize r = 0; r < n; r++) {
         float *row = (float *)self->normed.bytes + (gsize)omp_get_thread_num() * H;
-        if (pick && pick[r] == G_MAXSIZE)
-            memset(row, 0, H * sizeof *row);
-        else
-            gli_norm_row(norm, x + (pick ? pick[r] : r) * H, H, row);
+        gli_norm_row(norm, x + (pick ? pick[r] : r) * H, H, row);
         self->weights->ops->put(self->weights->device, n, H, r, 0, H, row, self->input.bytes);
     }
 }
@@ -307,14 +304,22 @@ static gboolean run_layer(Run *run, GError **error)
     return TRUE;
 }
 
+/* The rows that logits are wanted of: the last one of each sequence that has any; returns how many. */
+static gsize last_rows(const Run *run, gsize *rows)
+{
+    gsize n = 0;
+    for (gsize s = 0; s < run->batch->n_sequences; s++)
+        if (run->spans[s].n_rows)
+            rows[n++] = run->batch->start[s + 1] - 1;
+    return n;
+}
+
 static gboolean write_logits(Run *run, GlintLogits which, float *logits, GError **error)
 {
     GlintModel *self = run->model;
     const gsize H = self->arch.hidden, V = self->arch.vocab;
-    const gsize rows = which == GLINT_LOGITS_LAST ? run->batch->n_sequences : run->n;
-    g_autofree gsize *pick = which == GLINT_LOGITS_LAST ? g_new(gsize, rows) : NULL;
-    for (gsize s = 0; pick && s < rows; s++)
-        pick[s] = run->spans[s].n_rows ? run->batch->start[s + 1] - 1 : G_MAXSIZE;
+    g_autofree gsize *pick = which == GLINT_LOGITS_LAST ? g_new(gsize, run->batch->n_sequences) : NULL;
+    const gsize rows = pick ? last_rows(run, pick) : run->n;
     if (!gli_buffer_reserve(&self->input, self->weights->ops->input_bytes(self->weights->device, rows, H), error))
         return FALSE;
     put_normed(self, &self->weights->final_norm, self->residual.bytes, rows, pick);
@@ -322,6 +327,12 @@ static gboolean write_logits(Run *run, GlintLogits which, float *logits, GError 
         return FALSE;
     if (self->arch.final_softcap > 0)
         gli_softcap_rows((float)self->arch.final_softcap, logits, rows, V);
+    if (which == GLINT_LOGITS_ALL)
+        return TRUE;
+    gsize from = rows; /* spread over the sequences, from the last on: empty ones were left out */
+    for (gsize s = run->batch->n_sequences; s-- > from;)
+        if (run->spans[s].n_rows)
+            memcpy(logits + s * V, logits + --from * V, V * sizeof *logits);
     return TRUE;
 }
 

@@ -135,3 +135,12 @@ float *run_one(GlintModel *model, const guint32 *ids, gsize n, Recorder *recorde
         fail_msg("%s", error->message);
     return logits;
 }
+
+void *product_input(GliDevice *device, const float *x, gsize rows, gsize width)
+{
+    void *input = g_malloc0(gli_dnn.input_bytes(device, rows, width));
+    for (gsize r = 0; r < rows; r++) /* in two goes: pieces may begin anywhere */
+        for (gsize first = 0; first < width; first += MAX(width / 3, 1))
+            gli_dnn.put(device, rows, width, r, first, MIN(MAX(width / 3, 1), width - first), x + r * width + first, input);
+    return input;
+}

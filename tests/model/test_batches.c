@@ -133,9 +133,7 @@ static void test_threads_wide(void **state)
         GliDevice *device = gli_dnn.open(FALSE, threads, NULL);
         GliLinear *linear = gli_dnn.pack(device, OUT, IN, FALSE, w, b, NULL);
         g_autofree float *y = g_new(float, ROWS * OUT);
-        g_autofree void *input = g_malloc0(gli_dnn.input_bytes(device, ROWS, IN));
-        for (gsize r = 0; r < ROWS; r++)
-            gli_dnn.put(device, ROWS, IN, r, 0, IN, x + r * IN, input);
+        g_autofree void *input = product_input(device, x, ROWS, IN);
         assert_true(gli_dnn.run(linear, ROWS, input, y, NULL));
         if (first)
             assert_memory_equal(y, first, ROWS * OUT * sizeof *y);

@@ -193,16 +193,6 @@ static float from_bf16(guint16 half)
     return x;
 }
 
-/* x [rows, width] as an input; free with g_free. */
-static void *input_of(GliDevice *device, const float *x, gsize rows, gsize width)
-{
-    void *input = g_malloc0(gli_dnn.input_bytes(device, rows, width));
-    for (gsize r = 0; r < rows; r++) /* in two goes: pieces may begin anywhere */
-        for (gsize first = 0; first < width; first += MAX(width / 3, 1))
-            gli_dnn.put(device, rows, width, r, first, MIN(MAX(width / 3, 1), width - first), x + r * width + first, input);
-    return input;
-}
-
 /* One product against f64; in bf16 both factors are rounded first, so that only the summing differs. */
 static double product_error(GliDevice *device, gboolean bf16, gsize rows, gsize in, gsize out, gboolean in_out, gboolean biased)
 {
@@ -219,7 +209,7 @@ static double product_error(GliDevice *device, gboolean bf16, gsize rows, gsize 
         w[i] = from_bf16(half_w[i]);
     GError *error = NULL;
     GliLinear *linear = gli_dnn.pack(device, out, in, in_out, bf16 ? (void *)half_w : (void *)w, biased ? b : NULL, &error);
-    g_autofree void *input = input_of(device, x, rows, in);
+    g_autofree void *input = product_input(device, x, rows, in);
     if (!linear || !gli_dnn.run(linear, rows, input, y, &error))
         fail_msg("%s", error->message);
     for (gsize r = 0; r < rows; r++)
@@ -249,12 +239,12 @@ static void check_activated(GliDevice *device, gboolean bf16, gsize rows, gsize 
         assert_non_null(linear[i]);
     }
     const gsize bytes = gli_dnn.input_bytes(device, rows, out);
-    g_autofree void *input = input_of(device, x, rows, in), *next = g_malloc0(bytes), *alone = g_malloc0(bytes);
+    g_autofree void *input = product_input(device, x, rows, in), *next = g_malloc0(bytes), *alone = g_malloc0(bytes);
     assert_true(gli_dnn.run_activated(linear[0], linear[1], activation, rows, input, y, next, NULL));
     assert_true(gli_dnn.run_activated(linear[0], linear[1], activation, rows, input, NULL, alone, NULL));
     assert_true(gli_dnn.run(linear[0], rows, input, gate, NULL) && (!gated || gli_dnn.run(linear[1], rows, input, up, NULL)));
     gli_activate(activation, gate, gated ? up : NULL, rows, out);
-    g_autofree void *expected = input_of(device, gate, rows, out);
+    g_autofree void *expected = product_input(device, gate, rows, out);
     assert_memory_equal(y, gate, rows * out * sizeof *y);
     assert_memory_equal(next, expected, bytes);
     assert_memory_equal(alone, expected, bytes);
