@@ -264,8 +264,8 @@ Kernel *gli_dnn_kernel(GliLinear *linear, gsize slab, gsize strip, gsize rows, G
     return part->kernels[bucket];
 }
 
-/* Reorders a part of W, seen as [in, out] through its strides, into `to`. */
-static gboolean pack_part(GliLinear *linear, gsize slab, gsize strip, gboolean in_out, const char *weight, GError **error)
+/* Reorders a part of W, seen as [in, out] through its strides, into its place. */
+static dnnl_status_t pack_part(GliLinear *linear, const Worker *worker, gsize slab, gsize strip, gboolean in_out, const char *weight)
 {
     GliDevice *device = linear->device;
     Part *part = &linear->parts[slab * linear->n_strips + strip];
@@ -289,10 +289,10 @@ static gboolean pack_part(GliLinear *linear, gsize slab, gsize strip, gboolean i
         status = dnnl_primitive_create(&reorder, pd);
     if (status == dnnl_success) {
         const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, part->weight}};
-        status = dnnl_primitive_execute(reorder, device->workers[0].stream, 2, args);
+        status = dnnl_primitive_execute(reorder, worker->stream, 2, args);
     }
     if (status == dnnl_success)
-        status = dnnl_stream_wait(device->workers[0].stream);
+        status = dnnl_stream_wait(worker->stream);
     if (reorder)
         dnnl_primitive_destroy(reorder);
     if (pd)
@@ -300,7 +300,7 @@ static gboolean pack_part(GliLinear *linear, gsize slab, gsize strip, gboolean i
     if (from)
         dnnl_memory_destroy(from);
     layout_clear(&plain);
-    return !gli_dnn_failed(status, "cannot pack a weight", error);
+    return status;
 }
 
 static gboolean pack_bias(GliLinear *linear, GError **error)
@@ -366,9 +366,15 @@ static gboolean pack_parts(GliLinear *linear, gboolean in_out, const void *weigh
             return FALSE;
     if (!take_memory(linear, error))
         return FALSE;
-    for (gsize i = 0; i < n; i++)
-        if (!pack_part(linear, i / linear->n_strips, i % linear->n_strips, in_out, weight, error))
-            return FALSE;
+    int worst = dnnl_success;
+#pragma omp parallel for schedule(static) num_threads(linear->device->n_workers) reduction(max : worst)
+    for (gsize i = 0; i < n; i++) { /* by all threads: most of the time goes into memory's first touch, and it spreads over NUMA nodes */
+        const Worker *worker = &linear->device->workers[omp_get_thread_num()];
+        const dnnl_status_t status = pack_part(linear, worker, i / linear->n_strips, i % linear->n_strips, in_out, weight);
+        worst = MAX(worst, (int)status);
+    }
+    if (gli_dnn_failed((dnnl_status_t)worst, "cannot pack a weight", error))
+        return FALSE;
     look_at_layout(linear);
     return !linear->bias || pack_bias(linear, error);
 }
