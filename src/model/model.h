@@ -14,7 +14,7 @@ typedef enum { GLINT_DTYPE_AUTO, GLINT_DTYPE_F32, GLINT_DTYPE_BF16 } GlintComput
 
 typedef struct {
     GlintComputeType dtype; /* AUTO: bf16 for bf16 checkpoints on CPUs with bf16 instructions, else f32 */
-    int threads;            /* 0 = all cores this process may use */
+    int threads;            /* 0 = as many as OpenMP would start (glint sets that, see base/cores.h) */
 } GlintModelOptions;
 
 typedef struct GlintModel GlintModel;
