@@ -139,10 +139,11 @@ GLINT_CLONES static void gelu_tanh_run(float *x, gsize n)
         x[i] *= gli_sigmoid(1.59576912160573f * (x[i] + 0.044715f * x[i] * x[i] * x[i]));
 }
 
-static void gelu_erf_run(float *x, gsize n)
+GLINT_CLONES static void gelu_erf_run(float *x, gsize n)
 {
+#pragma omp simd
     for (gsize i = 0; i < n; i++)
-        x[i] *= 0.5f * erfcf(-x[i] * 0.70710678118655f);
+        x[i] *= 0.5f * gli_erfc(-x[i] * 0.70710678118655f);
 }
 
 GLINT_CLONES static void relu_run(float *x, gsize n)

@@ -30,6 +30,15 @@ static void test_exp_tanh(void **state)
     }
     for (double x = 1e-20; x < 2; x *= 1.01)
         worst_tanh = MAX(worst_tanh, fabs(gli_tanh((float)x) / tanh((double)(float)x) - 1));
+    double worst_erfc = 0, worst_tail = 0;
+    for (double x = -9; x < 9; x += 0.00037) {
+        const float f = (float)x;
+        worst_erfc = MAX(worst_erfc, fabs(gli_erfc(f) - erfc((double)f)));
+        worst_tail = MAX(worst_tail, f < 5.8f ? fabs(gli_erfc(f) / erfc((double)f) - 1) : 0);
+    }
+    expect_close("erfc", worst_erfc, 6e-7);
+    expect_close("erfc, relative", worst_tail, 5e-6);
+    assert_true(gli_erfc(30) == 0 && gli_erfc(-30) == 2 && gli_erfc(INFINITY) == 0);
     expect_close("exp", worst_exp, 3e-7);
     expect_close("tanh", worst_tanh, 5e-7);
     assert_true(gli_exp(-100) == 0 && gli_exp(-INFINITY) == 0 && gli_exp(0) == 1 && isfinite(gli_exp(1000)));
@@ -287,10 +296,23 @@ static void test_products(void **state)
     check_products(TRUE);
 }
 
+/* AUTO takes bf16 for a bf16 checkpoint where the processor (or what ONEDNN_MAX_CPU_ISA leaves of it) has instructions for it. */
+static void test_auto(void **state)
+{
+    (void)state;
+    const char *most = g_getenv("ONEDNN_MAX_CPU_ISA");
+    if (most) /* this program is run with such limits too, see CMakeLists.txt */
+        assert_true(g_str_equal(most, "AVX512_CORE_AMX") || !gli_dnn.has_fast_bf16());
+    g_autofree char *half = data_folder("gemma3_bf16"), *full = data_folder("gemma3_v4_f32");
+    g_autoptr(GlintModel) a = open_model(half, GLINT_DTYPE_AUTO, 1), b = open_model(full, GLINT_DTYPE_AUTO, 1);
+    assert_string_equal(glint_model_info(a)->compute_type, gli_dnn.has_fast_bf16() ? "bf16" : "f32");
+    assert_string_equal(glint_model_info(b)->compute_type, "f32");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products), cmocka_unit_test(test_exp_tanh), cmocka_unit_test(test_activations), cmocka_unit_test(test_norms),
+        cmocka_unit_test(test_products), cmocka_unit_test(test_auto), cmocka_unit_test(test_exp_tanh), cmocka_unit_test(test_activations), cmocka_unit_test(test_norms),
         cmocka_unit_test(test_bf16), cmocka_unit_test(test_finite), cmocka_unit_test(test_rope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
