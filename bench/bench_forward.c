@@ -297,6 +297,7 @@ static void run(Bench *self, double before)
 
 int main(int argc, char **argv)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     g_autoptr(GError) error = NULL;
     g_autoptr(GOptionContext) context = g_option_context_new("MODEL - the forward pass against what the machine can do");
     g_option_context_add_main_entries(context, entries, NULL);
