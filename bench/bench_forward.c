@@ -60,7 +60,13 @@ GLINT_CLONES static void mean_columns(const float *rows, gsize n, gsize stride, 
 {
     for (gsize j = 0; j < width; j++)
         out[j] = 0;
-    for (gsize t = 0; t < n; t++)
+    gsize t = 0;
+    for (; t + 4 <= n; t += 4) { /* sums travel to and from the cache once for four rows */
+        const float *row = rows + t * stride;
+        for (gsize j = 0; j < width; j++)
+            out[j] = (((out[j] + (double)row[j]) + (double)row[j + stride]) + (double)row[j + 2 * stride]) + (double)row[j + 3 * stride];
+    }
+    for (; t < n; t++)
         for (gsize j = 0; j < width; j++)
             out[j] += (double)rows[t * stride + j];
     for (gsize j = 0; j < width; j++)

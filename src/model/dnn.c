@@ -343,8 +343,7 @@ static gboolean take_memory(GliLinear *linear, GError **error)
     for (gsize i = 0; i < linear->n_slabs * linear->n_strips; i++)
         total += round_up(dnnl_memory_desc_get_size(VIEW(linear->parts[i].kernels[BUCKETS - 1]->weight)), ALIGN);
     const gboolean large = total >= 2 * HUGE_PAGE;
-    linear->memory = aligned_alloc(large ? HUGE_PAGE : ALIGN, MAX(total, ALIGN));
-    if (!linear->memory)
+    if (posix_memalign(&linear->memory, large ? HUGE_PAGE : ALIGN, MAX(total, ALIGN)) != 0) /* aligned_alloc wants whole multiples */
         return glint_fail(error, GLINT_ERROR_FAILED, "not enough memory: %zu MB more were needed", total >> 20);
 #ifdef MADV_HUGEPAGE
     if (large)
