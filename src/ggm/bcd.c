@@ -132,7 +132,7 @@ static bool prepare(ggm_descent *d)
     bool good = d->scratch && d->member && d->batch_of && d->neighbour_of && d->theta && d->weight && d->energy;
     for (int thread = 0; good && thread < d->threads; thread++)
         good = ggm_scratch_init(&d->scratch[thread], d->block->m);
-    d->rules = (ggm_column_rules){.inner = INNER, .slack = SLACK, .passes = PASSES, .rounds = ROUNDS, .batch = d->batch_of, .member = d->member};
+    d->rules = (ggm_column_rules){.inner = INNER, .slack = SLACK, .passes = PASSES, .rounds = ROUNDS, .member = d->member};
     return good;
 }
 

@@ -231,31 +231,40 @@ static bool descend(ggm_block *block, int j, double inner, double floor, int mos
     return true;
 }
 
-#define LOOK 64 /* entries looked at together, for violations are few */
-
-/* Start of the first LOOK entries from `from` on, a multiple of LOOK, with |s - w| > limit among them; m if there are none */
-GGM_CLONES static size_t REAL(next_violation)(const real *restrict s, const real *restrict w, real limit, size_t from, size_t m)
+GGM_CLONES static size_t REAL(next_violation)(const real *restrict s, const real *restrict w, const unsigned char *restrict known, real limit, size_t from,
+                                              size_t m)
 {
-    for (; from + LOOK <= m; from += LOOK) {
-        real over[16] = {0};
-        for (size_t k = 0; k < LOOK; k += 16)
-            for (size_t x = 0; x < 16; x++) {
-                real u = w[from + k + x] - s[from + k + x];
-                u = u < 0 ? -u : u;
-                over[x] += u > limit ? (real)1 : (real)0;
-            }
-        real sum = 0;
-        for (size_t x = 0; x < 16; x++)
-            sum += over[x];
-        if (sum != 0)
+    for (; from + GGM_LOOK <= m; from += GGM_LOOK) {
+        int over = 0;
+        for (size_t k = from; k < from + GGM_LOOK; k++) {
+            real u = w[k] - s[k];
+            u = u < 0 ? -u : u;
+            over |= (u > limit) & !known[k];
+        }
+        if (over)
             return from;
     }
     for (size_t k = from; k < m; k++) {
         real u = w[k] - s[k];
-        if (u > limit || -u > limit)
+        if ((u > limit || -u > limit) && !known[k])
             return from;
     }
     return m;
+}
+
+size_t REAL(ggm_next_violation)(const real *s, const real *w, const unsigned char *known, double limit, size_t from, size_t m)
+{
+    return REAL(next_violation)(s, w, known, (real)limit, from, m);
+}
+
+/* Marks what a column's active set cannot take: what is in it, the column itself and its batch */
+static void mark_known(const ggm_column *column, int j, int count, const ggm_column_rules *rules, unsigned char *known, unsigned char mark)
+{
+    for (int a = 0; a < count; a++)
+        known[column->index[a]] = mark;
+    for (int k = 0; k < rules->member_count; k++)
+        known[rules->member[k]] = mark;
+    known[j] = mark;
 }
 
 /* Appends the violated constraints outside the active set, with coefficient 0. *worst: the largest excess in units of the limit. */
@@ -265,17 +274,19 @@ static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules
     const size_t m = (size_t)block->m;
     const real *s = S_OF(block) + (size_t)j * m, *w = scratch->row;
     const int before = column->count;
+    unsigned char *known = scratch->active;
     bool good = true;
     *worst = 0;
-    for (int a = 0; a < before; a++)
-        scratch->active[column->index[a]] = 1;
-    for (size_t from = 0; good && from < m; from += LOOK) {
-        if (!block->weights && (from = REAL(next_violation)(s, w, (real)block->lambda, from, m)) >= m)
+    mark_known(column, j, before, rules, known, 1);
+    for (size_t from = 0; good && from < m; from += GGM_LOOK) {
+        if (!block->weights && (from = REAL(ggm_next_violation)(s, w, known, block->lambda, from, m)) >= m)
             break;
-        const size_t to = from + LOOK < m ? from + LOOK : m;
+        const size_t to = from + GGM_LOOK < m ? from + GGM_LOOK : m;
         for (size_t i = from; good && i < to; i++) {
+            if (known[i])
+                continue;
             const double size = fabs((double)(s[i] - w[i])), limit = ggm_penalty(block, (int)i, j);
-            if (size <= limit || scratch->active[i] || i == (size_t)j || rules->batch[i] == rules->current)
+            if (size <= limit)
                 continue;
             good = ggm_column_reserve(column, column->count + 1);
             if (good) {
@@ -285,8 +296,7 @@ static bool add_violators(ggm_block *block, int j, const ggm_column_rules *rules
             }
         }
     }
-    for (int a = 0; a < before; a++)
-        scratch->active[column->index[a]] = 0;
+    mark_known(column, j, before, rules, known, 0);
     return good;
 }
 

@@ -472,9 +472,7 @@ typedef struct {
     double floor;          /* or to this, in units of sqrt(W_aa) beta */
     double slack;          /* a constraint violated by more than slack * L_ij, in the residual, is worth another round */
     int passes, rounds;    /* at most; a round ends with new members of the active set */
-    const int *batch;      /* (m) batch number of each column */
-    int current;           /* the batch being solved: its columns are not taken into the active set during this step */
-    const int *member;     /* (member_count) its columns */
+    const int *member;     /* (member_count) the batch being solved: its columns are not taken into the active set during this step */
     int member_count;
 } ggm_column_rules;
 
@@ -484,6 +482,10 @@ void ggm_scratch_release(ggm_scratch *scratch);
  * GGM_ERROR_INDEFINITE when W turns out not to be positive definite. */
 ggm_status ggm_column_solve64(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch);
 ggm_status ggm_column_solve32(ggm_block *block, int j, const ggm_column_rules *rules, ggm_scratch *scratch);
+#define GGM_LOOK 64 /* entries looked at together, for violations are few */
+/* Start of the first GGM_LOOK entries from `from` on, a multiple of GGM_LOOK, with |s - w| > limit among those not known; m if there are none */
+size_t ggm_next_violation64(const double *s, const double *w, const unsigned char *known, double limit, size_t from, size_t m);
+size_t ggm_next_violation32(const float *s, const float *w, const unsigned char *known, double limit, size_t from, size_t m);
 
 /* ---- sweep.c; sweep32.c the same in single precision ---- */
 typedef struct {

@@ -3,8 +3,7 @@
  * {i != j: |S_ij| > lambda w_ij} = {|S_ij| / w_ij > lambda}, so components are single-linkage clusters, and those only depend on a maximum
  * spanning tree (Gower & Ross 1969). Prim's algorithm grows it from one variable in p steps over one row of S each: no sorting and no
  * queue, which for a dense graph is the fastest there is. The tree's edges in descending order are the merges; union-find then counts. */
-#include "ggm/internal.h"
-#include "ggm/select.h"
+#include "ggm/selecting.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -98,7 +97,7 @@ static void merge(const link_edge *edges, int *parent, int *size, ggm_linkage *l
     }
 }
 
-static bool build(const ggm_problem *problem, ggm_linkage *linkage)
+bool ggm_linkage_build(const ggm_problem *problem, ggm_linkage *linkage)
 {
     const size_t p = problem->p;
     double *scales = ggm_scales(problem), *nearest = ggm_alloc(p, sizeof *nearest);
@@ -131,7 +130,7 @@ ggm_status ggm_linkage_new(const ggm_problem *problem, int threads, ggm_linkage 
     any.lambda = 0;
     double *owned = NULL;
     ggm_status status = ggm_take_problem(&any, threads, &taken, &owned);
-    if (status == GGM_OK && !build(&taken, linkage))
+    if (status == GGM_OK && !ggm_linkage_build(&taken, linkage))
         status = GGM_ERROR_MEMORY;
     if (status != GGM_OK)
         ggm_linkage_release(linkage);
@@ -151,6 +150,22 @@ static size_t merges(const ggm_linkage *linkage, double lambda)
             high = middle;
     }
     return low;
+}
+
+bool ggm_linkage_cut(const ggm_linkage *linkage, double lambda, ggm_components *components)
+{
+    *components = (ggm_components){0};
+    int *parent = ggm_alloc(linkage->p, sizeof *parent);
+    if (!parent)
+        return false;
+    for (size_t i = 0; i < linkage->p; i++)
+        parent[i] = (int)i;
+    const size_t count = merges(linkage, lambda);
+    for (size_t k = 0; k < count; k++)
+        (void)ggm_join(parent, linkage->a[k], linkage->b[k]);
+    const bool good = ggm_components_collect(parent, linkage->p, components);
+    ggm_free(parent);
+    return good;
 }
 
 size_t ggm_linkage_components(const ggm_linkage *linkage, double lambda)

@@ -17,7 +17,7 @@ void *ggm_alloc(size_t count, size_t size)
         count = 1;
     if (count > (SIZE_MAX - HUGE_PAGE) / size)
         return NULL;
-    const size_t wanted = count * size, alignment = wanted >= 2 * HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
+    const size_t wanted = count * size, alignment = wanted >= HUGE_PAGE / 2 ? HUGE_PAGE : ALIGNMENT;
     const size_t bytes = (wanted + alignment - 1) / alignment * alignment;
     void *memory = aligned_alloc(alignment, bytes);
 #ifdef MADV_HUGEPAGE

@@ -11,6 +11,7 @@
  *
  * Cost: a pass over the block, and one array of floats that is kept with it. */
 #include "ggm/internal.h"
+#include "ggm/simd.h"
 
 #include <math.h>
 
@@ -26,9 +27,8 @@ double ggm_predict_step(double before, double last, double next)
     return step <= FAR_AHEAD ? step : 0;
 }
 
-static float bounded(float u, const ggm_block *block, size_t at)
+static float bounded(float u, float bound)
 {
-    const float bound = block->weights ? (float)block->weights[at] : 1;
     return u > bound ? bound : u < -bound ? -bound : u;
 }
 
@@ -49,18 +49,53 @@ void ggm_predict_carry(const ggm_block *block, const ggm_block *old, const ggm_p
     }
 }
 
+/* One row; an unknown trend (NaN) leaves U as it is */
+GGM_CLONES static void move_row(float *restrict w, const float *restrict s, float *restrict trend, float lambda, float share, size_t m)
+{
+    const float inverse = 1 / lambda;
+    for (size_t k = 0; k < m; k++) {
+        const float u = (w[k] - s[k]) * inverse, move = u - trend[k];
+        float to = u + (move == move ? share * move : 0);
+        to = to > 1 ? 1 : to < -1 ? -1 : to;
+        w[k] = s[k] + lambda * to;
+        trend[k] = u;
+    }
+}
+
+static void move_weighted_row(const ggm_block *block, size_t i, float *trend, float share)
+{
+    const size_t m = (size_t)block->m;
+    const float lambda = (float)block->lambda;
+    for (size_t k = i * m; k < (i + 1) * m; k++) {
+        const float s = block->s32[k], u = (block->w32[k] - s) / lambda;
+        if (!isnan(trend[k]))
+            block->w32[k] = s + lambda * bounded(u + share * (u - trend[k]), (float)block->weights[k]);
+        trend[k] = u;
+    }
+}
+
 static void move_on(ggm_block *block, double step, float *trend)
 {
     const size_t m = (size_t)block->m;
     const float lambda = (float)block->lambda, share = (float)step;
 #pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, trend, m, lambda, share)
-    for (size_t i = 0; i < m; i++)
-        for (size_t k = i * m; k < (i + 1) * m; k++) {
-            const float s = block->s32[k], u = (block->w32[k] - s) / lambda;
-            if (share > 0 && !isnan(trend[k]) && k != i * (m + 1))
-                block->w32[k] = s + lambda * bounded(u + share * (u - trend[k]), block, k);
-            trend[k] = u;
-        }
+    for (size_t i = 0; i < m; i++) {
+        const float diagonal = block->w32[i * m + i];
+        if (block->weights)
+            move_weighted_row(block, i, trend, share);
+        else
+            move_row(block->w32 + i * m, block->s32 + i * m, trend + i * m, lambda, share, m);
+        block->w32[i * m + i] = diagonal;
+    }
+}
+
+/* No step: the trend begins here */
+static void begin_trend(const ggm_block *block, float *trend)
+{
+    const size_t m = (size_t)block->m;
+    const float lambda = (float)block->lambda;
+    for (size_t k = 0; k < m * m; k++)
+        trend[k] = (block->w32[k] - block->s32[k]) / lambda;
 }
 
 /* Entries that W was moved to the bound of are the edges to come: into the active sets, with coefficient 0. Without that the first sweep would
@@ -68,16 +103,19 @@ static void move_on(ggm_block *block, double step, float *trend)
 static bool expect_edges(ggm_block *block, unsigned char *active)
 {
     const size_t m = (size_t)block->m;
-    const float nearly = (float)(NEARLY * block->lambda);
+    const double nearly = NEARLY * block->lambda;
     for (size_t j = 0; j < m; j++) {
         ggm_column *column = &block->columns[j];
         const float *w = block->w32 + j * m, *s = block->s32 + j * m;
         const int before = column->count;
         for (int a = 0; a < before; a++)
             active[column->index[a]] = 1;
+        active[j] = 1;
         for (size_t i = 0; i < m; i++) {
-            const float bound = block->weights ? (float)block->weights[j * m + i] : 1;
-            if (i == j || active[i] || isinf(bound) || !(fabsf(w[i] - s[i]) >= bound * nearly))
+            if (!block->weights && i % GGM_LOOK == 0 && (i = ggm_next_violation32(s, w, active, nearly, i, m)) >= m)
+                break;
+            const double bound = block->weights ? block->weights[j * m + i] : 1;
+            if (active[i] || isinf(bound) || !((double)fabsf(w[i] - s[i]) > bound * nearly))
                 continue;
             if (!ggm_column_reserve(column, column->count + 1))
                 return false;
@@ -86,15 +124,18 @@ static bool expect_edges(ggm_block *block, unsigned char *active)
         }
         for (int a = 0; a < before; a++)
             active[column->index[a]] = 0;
+        active[j] = 0;
     }
     return true;
 }
 
 bool ggm_predict(ggm_block *block, double step, float *trend)
 {
-    move_on(block, step, trend);
-    if (!(step > 0))
+    if (!(step > 0)) {
+        begin_trend(block, trend);
         return true;
+    }
+    move_on(block, step, trend);
     unsigned char *active = ggm_alloc_zero((size_t)block->m, sizeof *active);
     const bool good = active && expect_edges(block, active);
     ggm_free(active);

@@ -2,12 +2,14 @@
  * input is named by a status instead of showing as NaN in the answer. */
 #include "ggm/covariance.h"
 #include "ggm/internal.h"
+#include "ggm/simd.h"
 
 #include <limits.h>
 #include <math.h>
 #include <omp.h>
 #include <time.h>
 
+#define BAND 64    /* rows and columns of a tile */
 #define SHARED 400 /* variables from which on threads share the work */
 #define ASYMMETRY 1e-6 /* in units of s_i s_j: single-precision products of activations differ by up to about 1e-7 */
 
@@ -49,33 +51,57 @@ typedef struct {
     bool rounded, asymmetric, infinite;
 } faults;
 
+/* Whether row[j] == column[j] for all j, and finite */
+GGM_CLONES static bool all_equal(const double *restrict row, const double *restrict column, size_t n)
+{
+    int64_t off = 0;
+    for (size_t j = 0; j < n; j++)
+        off |= !(row[j] == column[j]) | !(row[j] - column[j] == 0); /* the second is for infinities */
+    return off == 0;
+}
+
+static void check_pair(const ggm_problem *problem, size_t i, size_t j, faults *found)
+{
+    const double a = problem->s[i * problem->p + j], b = problem->s[j * problem->p + i];
+    if (a == b && isfinite(a))
+        return;
+    if (!isfinite(a) || !isfinite(b))
+        found->infinite = true;
+    found->rounded = true;
+    if (fabs(a - b) > ASYMMETRY * sqrt(problem->s[i * problem->p + i]) * sqrt(problem->s[j * problem->p + j]))
+        found->asymmetric = true;
+}
+
+/* Tile by tile: the entries above the diagonal are first turned into rows, for they lie a row apart */
 static faults check_rows(const ggm_problem *problem, size_t i0, size_t rows)
 {
-    const size_t tile = 64, p = problem->p; /* tiles, for s[j * p + i] strides */
+    const size_t p = problem->p;
+    double turned[BAND][BAND + 8]; /* + 8: rows a power of two apart would fall onto each other in the cache */
     faults found = {0};
-    for (size_t j0 = 0; j0 < i0 + rows; j0 += tile)
-        for (size_t i = i0; i < i0 + rows; i++)
-            for (size_t j = j0; j < i && j < j0 + tile; j++) {
-                const double a = problem->s[i * p + j], b = problem->s[j * p + i];
-                if (a == b && isfinite(a))
-                    continue;
-                if (!isfinite(a) || !isfinite(b))
-                    found.infinite = true;
-                found.rounded = true;
-                if (fabs(a - b) > ASYMMETRY * sqrt(problem->s[i * p + i]) * sqrt(problem->s[j * p + j]))
-                    found.asymmetric = true;
-            }
+    for (size_t j0 = 0; j0 < i0 + rows; j0 += BAND) {
+        const size_t columns = i0 + rows - j0 < BAND ? i0 + rows - j0 : BAND;
+        for (size_t j = 0; j < columns; j++)
+            for (size_t i = 0; i < rows; i++)
+                turned[i][j] = problem->s[(j0 + j) * p + i0 + i];
+        for (size_t i = 0; i < rows; i++) {
+            const size_t before = i0 + i < j0 ? 0 : i0 + i - j0 < columns ? i0 + i - j0 : columns;
+            if (all_equal(problem->s + (i0 + i) * p + j0, turned[i], before))
+                continue;
+            for (size_t j = 0; j < before; j++)
+                check_pair(problem, i0 + i, j0 + j, &found);
+        }
+    }
     return found;
 }
 
 /* *rounded: S is symmetric but for rounding */
 ggm_status ggm_check_entries(const ggm_problem *problem, bool *rounded)
 {
-    const size_t band = 64, p = problem->p;
+    const size_t p = problem->p;
     bool off = false, asymmetric = false, infinite = false;
-#pragma omp parallel for schedule(dynamic) reduction(|| : off, asymmetric, infinite) if (p >= SHARED) default(none) shared(problem, p, band)
-    for (size_t i0 = 0; i0 < p; i0 += band) {
-        const faults found = check_rows(problem, i0, p - i0 < band ? p - i0 : band);
+#pragma omp parallel for schedule(dynamic) reduction(|| : off, asymmetric, infinite) if (p >= SHARED) default(none) shared(problem, p)
+    for (size_t i0 = 0; i0 < p; i0 += BAND) {
+        const faults found = check_rows(problem, i0, p - i0 < BAND ? p - i0 : BAND);
         off = off || found.rounded;
         asymmetric = asymmetric || found.asymmetric;
         infinite = infinite || found.infinite;

@@ -7,9 +7,12 @@
 #include "ggm/simd.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
-#define LOOK 64 /* entries looked at together, for large ones are few */
+#define LOOK 64    /* entries looked at together, for large ones are few */
+#define SHARED 400 /* variables from which on threads share the work */
+#define BAND 64    /* rows that a thread takes at a time */
 
 static int find(int *parent, int i)
 {
@@ -51,20 +54,49 @@ GGM_CLONES static size_t next_large(const double *restrict s, const double *rest
     return from;
 }
 
-static void join_covariance(const ggm_problem *problem, const double *scales, double lambda, int *parent)
+/* Joins what rows [from, to) have to say; *apart: components that are left, one being the end of the search */
+static void join_rows(const ggm_problem *problem, const double *scales, double lambda, size_t from, size_t to, int *parent, size_t *apart)
 {
     const size_t p = problem->p;
-    size_t apart = p; /* components there are: one is the end of the search */
-    for (size_t i = 1; apart > 1 && i < p; i++) {
+    for (size_t i = from; *apart > 1 && i < to; i++) {
         const double *row = problem->s + i * p, *weights = problem->weights ? problem->weights + i * p : NULL;
         const double margin = 1 - 1e-12; /* next_large multiplies in another order: look again */
         for (size_t j = 0; j < i; j++) {
             if (!weights)
                 j = next_large(row, scales, lambda / scales[i] * margin, j, i);
             if (j < i && fabs(ggm_entry(problem, scales, i, j)) > (weights ? ggm_weighted(lambda, weights[j]) : lambda))
-                apart -= ggm_join(parent, (int)i, (int)j);
+                *apart -= ggm_join(parent, (int)i, (int)j);
         }
     }
+}
+
+/* Every thread joins some rows in a forest of its own; the forests are then joined. False: no memory. */
+static bool join_covariance(const ggm_problem *problem, const double *scales, double lambda, int *parent)
+{
+    const size_t p = problem->p;
+    const int threads = p >= SHARED ? omp_get_max_threads() : 1;
+    size_t apart = p;
+    if (threads == 1) {
+        join_rows(problem, scales, lambda, 0, p, parent, &apart);
+        return true;
+    }
+    int *forests = ggm_alloc((size_t)threads * p, sizeof *forests);
+    if (!forests)
+        return false;
+#pragma omp parallel num_threads(threads) default(none) shared(problem, scales, lambda, p, forests, threads)
+    {
+        int *forest = forests + (size_t)omp_get_thread_num() * p;
+        size_t left = p;
+        for (size_t i = 0; i < p; i++)
+            forest[i] = (int)i;
+#pragma omp for schedule(dynamic)
+        for (size_t from = 0; from < p; from += BAND)
+            join_rows(problem, scales, lambda, from, from + BAND < p ? from + BAND : p, forest, &left);
+    }
+    for (size_t k = 0; k < (size_t)threads * p; k++)
+        (void)ggm_join(parent, (int)(k % p), forests[k]);
+    ggm_free(forests);
+    return true;
 }
 
 static void join_matrix(const ggm_sparse *matrix, int *parent)
@@ -111,11 +143,10 @@ bool ggm_screen(const ggm_problem *problem, const double *scales, double lambda,
         return false;
     for (size_t i = 0; i < problem->p; i++)
         parent[i] = all ? 0 : (int)i;
-    if (!all)
-        join_covariance(problem, scales, lambda, parent);
+    bool good = all || join_covariance(problem, scales, lambda, parent);
     if (also && !all)
         join_matrix(also, parent);
-    bool good = ggm_components_collect(parent, problem->p, components);
+    good = good && ggm_components_collect(parent, problem->p, components);
     ggm_free(parent);
     return good;
 }

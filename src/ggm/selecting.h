@@ -9,6 +9,12 @@
 #include "ggm/internal.h"
 #include "ggm/select.h"
 
+/* ---- linkage.c ---- */
+/* ggm_linkage_new() for a problem that has been checked; false: no memory, release what there is */
+bool ggm_linkage_build(const ggm_problem *problem, ggm_linkage *linkage);
+/* The components at lambda, as ggm_screen() would have them, but for pairs within rounding of a weighted penalty */
+bool ggm_linkage_cut(const ggm_linkage *linkage, double lambda, ggm_components *components);
+
 /* ---- path.c ---- */
 /* A path under way, one lambda after another, in any order */
 typedef struct {

@@ -137,7 +137,6 @@ double REAL(ggm_sweep)(ggm_descent *d)
         fill_batch(d);
         if (d->count == 0 || atomic_load(&d->column_status) != GGM_OK || ggm_control_poll(d->control, d->calling))
             break;
-        d->rules.current = d->id;
         d->rules.member_count = d->count;
         ggm_crew_run(&d->crew, solve_member, d, d->count);
         ggm_crew_run(&d->crew, write_back, d, d->count + ggm_slices(m));

@@ -4,7 +4,7 @@
  * compact copies of S; while components change, old and new blocks live side by side.
  *
  * Large blocks are solved one after another by all threads (bcd.c), the many small ones one per thread. */
-#include "ggm/internal.h"
+#include "ggm/selecting.h"
 
 #include <math.h>
 #include <omp.h>
@@ -32,6 +32,7 @@ struct ggm_workspace {
     ggm_settings settings;
     double *scales;       /* (p) */
     solution last;        /* count = -1: none */
+    ggm_linkage linkage;  /* components for every lambda, from the second on; p = 0: not yet */
     int component_count, largest_component; /* at the last lambda */
     double solved[2], objective[2]; /* the last two lambdas, the last first, and what came out; 0: none */
 };
@@ -172,13 +173,27 @@ static bool within_blocks(const solution *last, const ggm_components *c)
     return true;
 }
 
+/* The components at lambda. One pass over S serves one lambda; whoever comes again gets the tree that serves all. With weights the tree
+ * compares |S_ij| / w_ij, which rounds otherwise than the penalty does, so there it is left alone. */
+static bool screen(ggm_workspace *workspace, double lambda, ggm_components *components)
+{
+    const ggm_problem *problem = &workspace->problem;
+    if (!workspace->settings.screening || problem->weights || workspace->last.count < 0)
+        return ggm_screen(problem, workspace->scales, lambda, NULL, !workspace->settings.screening, components);
+    if (workspace->linkage.p == 0 && !ggm_linkage_build(problem, &workspace->linkage)) {
+        ggm_linkage_release(&workspace->linkage);
+        return false;
+    }
+    return ggm_linkage_cut(&workspace->linkage, lambda, components);
+}
+
 /* Components only cost time if they are larger than need be, whereas new blocks cost a copy of everything at each lambda where a few variables
  * join the largest. So on the way down blocks are kept while they are not much too large, and new ones are the components of a smaller lambda
  * where those are not. */
-static bool look_ahead(const ggm_workspace *workspace, double lambda, ggm_components *components)
+static bool look_ahead(ggm_workspace *workspace, double lambda, ggm_components *components)
 {
     ggm_components ahead;
-    if (!ggm_screen(&workspace->problem, workspace->scales, LOOK_AHEAD * lambda, NULL, !workspace->settings.screening, &ahead))
+    if (!screen(workspace, LOOK_AHEAD * lambda, &ahead))
         return false;
     const bool better = area(&ahead) <= ROOM * area(components);
     ggm_components_release(better ? components : &ahead);
@@ -204,7 +219,7 @@ static bool go_on(solution *last, double lambda)
 static ggm_status advance(ggm_workspace *workspace, double lambda)
 {
     solution next = {.lambda = lambda, .count = -1}, *last = &workspace->last;
-    if (!ggm_screen(&workspace->problem, workspace->scales, lambda, NULL, !workspace->settings.screening, &next.components))
+    if (!screen(workspace, lambda, &next.components))
         return GGM_ERROR_MEMORY;
     workspace->component_count = next.components.count;
     workspace->largest_component = next.components.largest;
@@ -537,6 +552,7 @@ void ggm_workspace_free(ggm_workspace *workspace)
     if (!workspace)
         return;
     solution_release(&workspace->last);
+    ggm_linkage_release(&workspace->linkage);
     ggm_free(workspace->scales);
     ggm_free(workspace->owned);
     ggm_free(workspace);
