@@ -21,6 +21,7 @@
 #include <omp.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static char *dtype = NULL, *small = NULL;
 static int sequences = 8, length = 256, repeat = 3;
@@ -179,7 +180,17 @@ static void check_batch(Bench *self)
 
 /* ---- the numbers ---- */
 
-static double megabytes_now(void)
+/* What the program itself takes, before it opens the model. */
+static double resident_megabytes(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    bench_require(file && fscanf(file, "%*d %ld", &pages) == 1, "/proc/self/statm");
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576;
+}
+
+static double peak_megabytes(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -192,7 +203,7 @@ static gsize linear_parameters(const GliArch *arch)
     return arch->hidden * (gli_arch_qkv_width(arch) + heads + (arch->mlp == GLI_MLP_GATED ? 3 : 2) * arch->mlp_width);
 }
 
-/* Memory after a bare forward: packed weights, and everything a batch needs. */
+/* Memory after a bare forward: packed weights, and everything a batch needs. `before`: megabytes that are not the model's. */
 static void report_memory(const Bench *self, double before)
 {
     const GlintModel *model = self->model;
@@ -201,7 +212,7 @@ static void report_memory(const Bench *self, double before)
     double working = before, packed = (double)(linear_parameters(&model->arch) * model->arch.n_layers) * (self->bf16 ? 2 : 4) / 1048576;
     for (gsize i = 0; i < G_N_ELEMENTS(buffers); i++)
         working += (double)buffers[i]->size / 1048576;
-    const double peak = megabytes_now();
+    const double peak = peak_megabytes();
     printf("forward   peak memory %.0f MB: packed weights %.0f MB, working set %.0f MB; (peak - working set) / packed = %.2f (bar: below 1.3)\n", peak, packed, working,
            (peak - working) / packed);
 }
@@ -314,7 +325,7 @@ int main(int argc, char **argv)
     Bench self = {.bf16 = !dtype || strcmp(dtype, "f32") != 0, .n = (gsize)sequences * (gsize)length};
     if (small)
         check_small(self.bf16);
-    const double before = megabytes_now();
+    const double before = resident_megabytes();
     const GlintModelOptions options = {.dtype = self.bf16 ? GLINT_DTYPE_BF16 : GLINT_DTYPE_F32};
     const BenchTime start = bench_now();
     self.model = glint_model_open(argv[1], &options, &error);
