@@ -1,5 +1,6 @@
 /* Shared option tables and their parsing. See options.h. */
 #include "cli/options.h"
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/talk.h"
 
@@ -222,7 +223,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
     const GOptionEntry seed[] = {ENTRY("seed", 0, G_OPTION_ARG_INT64, &a->common.seed, "seed of every draw (default: 0)", "N"), END_OF_ENTRIES};
     const GOptionEntry viz[] = {ENTRY("skip-viz", 0, G_OPTION_ARG_NONE, &a->skip_viz, "write no pictures (default: off)", NULL), END_OF_ENTRIES};
     const GOptionEntry json[] = {ENTRY("json", 0, G_OPTION_ARG_NONE, &a->common.json, "print the result as JSON (default: off)", NULL), END_OF_ENTRIES};
-    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core there is)", "N"), END_OF_ENTRIES};
+    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core glint may use, hyper-threads counted once)", "N"), END_OF_ENTRIES};
     const GOptionEntry quiet[] = {ENTRY("quiet", 'q', G_OPTION_ARG_NONE, &a->common.quiet, "no progress and no talk, only warnings (default: off)", NULL), END_OF_ENTRIES};
     if (groups & GLINT_ARGS_SOLVE) {
         add_choice_options(group, &a->solve);
@@ -289,10 +290,10 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
     if (self->common.out && !*self->common.out)
         return glint_fail(error, GLINT_ERROR_USAGE, "--out is empty; name a folder or file ('.' is the current folder)");
     if (self->model.threads > MOST_THREADS)
-        return glint_fail(error, GLINT_ERROR_USAGE, "--threads is %d; at most %d are started (0 takes every core there is)", self->model.threads, MOST_THREADS);
+        return glint_fail(error, GLINT_ERROR_USAGE, "--threads is %d; at most %d are started (0 takes every core glint may use)", self->model.threads, MOST_THREADS);
     glint_talk_set_quiet(self->common.quiet);
-    if (self->model.threads > 0)
-        omp_set_num_threads(self->model.threads);
+    if (self->model.threads > 0 || !g_getenv("OMP_NUM_THREADS"))
+        omp_set_num_threads(self->model.threads > 0 ? self->model.threads : glint_usable_cores());
     return TRUE;
 }
 

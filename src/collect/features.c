@@ -66,7 +66,7 @@ static gboolean count_tap(const GlintSite *site, const GlintBatch *batch, float 
 static gboolean count_batches(const GlintRun *run, Counter *counter, gsize step, double total, GError **error)
 {
     double done = 0;
-    const GlintTap tap = {*glint_sae_reads(counter->sae), count_tap, counter};
+    const GlintTap tap = {.site = *glint_sae_reads(counter->sae), .function = count_tap, .user_data = counter, .only_reads = TRUE};
     g_autoptr(GlintProgress) bar = glint_progress_new("features", total / (double)step, "tokens");
     for (gsize c = 0; c < run->plan->n_classes; c++)
         for (gsize b = 0; b < glint_plan_batches(run->plan, c); b += step) {

@@ -48,7 +48,7 @@ static gboolean unit_open(Unit *self, GlintRun *run, const GlintPass *pass, GErr
         if (!glint_listener_open(&self->listeners[k], run, target, pass->c, resume, error))
             return FALSE;
         self->listeners[k].scratch = &self->scratch;
-        self->taps[k] = (GlintTap){target->sae ? *glint_sae_reads(target->sae) : target->site, glint_listener_tap, &self->listeners[k]};
+        self->taps[k] = (GlintTap){.site = target->sae ? *glint_sae_reads(target->sae) : target->site, .function = glint_listener_tap, .user_data = &self->listeners[k], .only_reads = TRUE};
     }
     return TRUE;
 }

@@ -350,8 +350,12 @@ gboolean gli_checkpoint_scan(const GliCheckpoint *self, const GlintTensor *tenso
     for (gsize p = 0; p < pieces; p++) {
         float piece[PIECE];
         const gsize at = p * PIECE, count = MIN((gsize)PIECE, tensor->n - at);
-        glint_tensor_to_f32(tensor, at, count, piece);
-        bad |= !gli_all_finite(piece, count);
+        if (tensor->type == GLINT_ST_BF16 && (gsize)tensor->data % 2 == 0) {
+            bad |= !gli_all_finite_bf16((const guint16 *)tensor->data + at, count);
+        } else {
+            glint_tensor_to_f32(tensor, at, count, piece);
+            bad |= !gli_all_finite(piece, count);
+        }
     }
     return bad ? not_finite(self, tensor, error) : TRUE;
 }

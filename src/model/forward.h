@@ -21,7 +21,7 @@ struct GlintModel {
     int threads;
     float embed_scale;
     GliRopeTable rope[2];
-    GliBuffer residual, normed, qkv, z, attn, mlp, gate, up, half, keys, values, scratch; /* see forward.c */
+    GliBuffer residual, normed, qkv, z, attn, mlp, gate, up, input, neurons, keys, values, scratch; /* see forward.c */
 };
 
 /* What both an open model and a summary of one are asked. */

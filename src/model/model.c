@@ -77,7 +77,7 @@ void glint_model_free(GlintModel *self)
     if (!self)
         return;
     GliBuffer *buffers[] = {&self->residual, &self->normed, &self->qkv, &self->z, &self->attn, &self->mlp, &self->gate, &self->up,
-                            &self->half, &self->keys, &self->values, &self->scratch};
+                            &self->input, &self->neurons, &self->keys, &self->values, &self->scratch};
     for (gsize i = 0; i < G_N_ELEMENTS(buffers); i++)
         gli_buffer_clear(buffers[i]);
     for (int r = 0; r < 2; r++) {

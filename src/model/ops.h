@@ -9,7 +9,6 @@ gboolean gli_all_finite_bf16(const guint16 *x, gsize n);
 
 /* Rounds to nearest even; NaN stays NaN. */
 void gli_to_bf16(const float *x, gsize n, guint16 *y);
-void gli_to_bf16_rows(const float *x, gsize rows, gsize width, guint16 *y);
 float gli_bf16_round(float x);
 
 /* y = norm(x) * weight (+ bias); y may be x. For GLI_NORM_RMS_PLUS_ONE the caller has added the one to `weight`. bias may be NULL. */
@@ -19,6 +18,7 @@ void gli_norm_rows(const GliNorm *norm, const float *x, gsize rows, gsize width,
 
 /* gate = act(gate), times up if not NULL. */
 void gli_activate(GliActivation activation, float *gate, const float *up, gsize rows, gsize width);
+void gli_activate_run(GliActivation activation, float *gate, const float *up, gsize n); /* the same on the calling thread */
 void gli_add_rows(float *x, const float *y, gsize rows, gsize width); /* x += y */
 void gli_softcap_rows(float cap, float *x, gsize rows, gsize width);   /* cap tanh(x / cap) */
 

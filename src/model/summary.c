@@ -6,6 +6,8 @@
 #include <omp.h>
 #include <string.h>
 
+#define INPUT_ROWS 16 /* that inputs of products are longer, so that the last tile is whole */
+
 static gsize elements(const GliArch *arch, GliRole role)
 {
     gsize out, in;
@@ -37,11 +39,13 @@ static gsize batch_bytes(const GliArch *arch, gboolean bf16, int threads)
 {
     const gsize n = MAX(GLINT_SUMMARY_TOKENS, 1), length = MIN((gsize)GLINT_SUMMARY_LENGTH, arch->max_tokens), sequences = (n + length - 1) / length;
     const gsize heads = arch->n_heads * arch->head_size, blocks = sequences * ((length + GLI_BLOCK - 1) / GLI_BLOCK);
-    const gsize rows = 4 * arch->hidden + gli_arch_qkv_width(arch) + heads + (arch->mlp == GLI_MLP_GATED ? 2 : 1) * arch->mlp_width;
-    gsize floats = n * rows + gli_store_key_floats(arch, blocks) + gli_store_value_floats(arch, blocks) + (gsize)threads * gli_attention_scratch_floats(arch);
+    const gsize rows = 3 * arch->hidden + gli_arch_qkv_width(arch) + heads + (arch->mlp == GLI_MLP_GATED ? 2 : 1) * arch->mlp_width;
+    const gsize inputs = (n + INPUT_ROWS) * (MAX(arch->hidden, heads) + arch->mlp_width);
+    gsize floats = n * rows + gli_store_key_floats(arch, blocks) + gli_store_value_floats(arch, blocks) +
+                   (gsize)threads * (arch->hidden + gli_attention_scratch_floats(arch));
     for (int r = 0; r < 2; r++)
         floats += length * arch->rope[r].rotary;
-    return floats * sizeof(float) + (bf16 ? n * MAX(MAX(arch->hidden, heads), arch->mlp_width) * 2 : 0);
+    return floats * sizeof(float) + inputs * (bf16 ? 2 : 4);
 }
 
 static void describe_layers(const GliArch *arch, GlintModelSummary *self)
@@ -95,7 +99,7 @@ void glint_model_summary_clear(GlintModelSummary *self) { g_clear_pointer(&self-
 
 void glint_engine_describe(GlintEngine *self)
 {
-    *self = (GlintEngine){gli_dnn_version(), gli_dnn_instructions(), gli_dnn_kernel(FALSE), gli_dnn_kernel(TRUE), gli_dnn.has_fast_bf16()};
+    *self = (GlintEngine){gli_dnn_version(), gli_dnn_instructions(), gli_dnn_kernel_name(FALSE), gli_dnn_kernel_name(TRUE), gli_dnn.has_fast_bf16()};
 }
 
 void glint_engine_clear(GlintEngine *self)

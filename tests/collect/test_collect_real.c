@@ -39,7 +39,7 @@ static GlintMoments *plain_moments(GlintModel *model, const GlintTokenizer *toke
         assert_true(glint_tokenizer_encode(tokenizer, text->text, -1, TRUE, ids, NULL));
         gsize n = MIN((gsize)ids->len, MAX_TOKENS), start[2] = {0, n};
         GlintBatch batch = {(const guint32 *)(void *)ids->data, start, 1};
-        GlintTap tap = {{GLINT_SITE_MLP_POST, layer}, keep_rows, rows};
+        GlintTap tap = {.site = {GLINT_SITE_MLP_POST, layer}, .function = keep_rows, .user_data = rows};
         assert_true(glint_model_forward(model, &batch, &tap, 1, GLINT_LOGITS_NONE, NULL, NULL));
         assert_int_equal(rows->len, n * width);
         for (gsize j = 0; j < width; j++) {

@@ -122,11 +122,11 @@ static void test_threads(void **state)
     }
 }
 
-/* A matrix wide enough for several slabs, which the tiny models are not. */
+/* A matrix wide enough for several slabs and panels, which the tiny models are not. */
 static void test_threads_wide(void **state)
 {
     (void)state;
-    enum { ROWS = 300, IN = 96, OUT = 1500 };
+    enum { ROWS = 300, IN = 1300, OUT = 1500 };
     g_autoptr(GRand) random = g_rand_new_with_seed(3);
     g_autofree float *x = g_new(float, ROWS * IN), *w = g_new(float, OUT * IN), *b = g_new(float, OUT), *first = NULL;
     for (gsize i = 0; i < ROWS * IN; i++)
@@ -139,7 +139,8 @@ static void test_threads_wide(void **state)
         GliDevice *device = gli_dnn.open(FALSE, threads, NULL);
         GliLinear *linear = gli_dnn.pack(device, OUT, IN, FALSE, w, b, NULL);
         g_autofree float *y = g_new(float, ROWS * OUT);
-        assert_true(gli_dnn.run(linear, ROWS, x, y, NULL));
+        g_autofree void *input = product_input(device, x, ROWS, IN);
+        assert_true(gli_dnn.run(linear, ROWS, input, y, NULL));
         if (first)
             assert_memory_equal(y, first, ROWS * OUT * sizeof *y);
         else

@@ -64,7 +64,7 @@ static void test_batch_memory(void **state)
         g_autoptr(Recorder) recorder = recorder_new(model);
         assert_true(glint_model_forward(model, &batch, (const GlintTap *)(const void *)recorder->taps->data, recorder->taps->len, GLINT_LOGITS_NONE, NULL, NULL));
         const GliBuffer *buffers[] = {&model->residual, &model->normed, &model->qkv, &model->z, &model->attn, &model->mlp, &model->gate, &model->up,
-                                      &model->half, &model->keys, &model->values, &model->scratch};
+                                      &model->input, &model->neurons, &model->keys, &model->values, &model->scratch};
         gsize bytes = 0;
         for (gsize b = 0; b < G_N_ELEMENTS(buffers); b++)
             bytes += buffers[b]->size;
