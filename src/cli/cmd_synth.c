@@ -19,10 +19,10 @@ static int run(int argc, char **argv, GError **error)
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &synth->model, "the server's model (no default)", "NAME"},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &synth->dry_run, "print the prompts and send nothing (default: off)", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_SYNTH | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_JSON, extra, NULL,
+    if (!glint_args_parse(&args, GLINT_ARGS_SYNTH | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, NULL,
                           "Makes labelled texts in matched pairs (same template, length and style, another concept) and reports how much of the\n"
                           "label is surface. A language model behind the OpenAI-compatible chat API writes them, with the key in\n"
-                          "OPENAI_API_KEY; or, for the recipes, glint's own grammars (--local).",
+                          "OPENAI_API_KEY; or, for the recipes, glint's own grammars (--local); or a model on this machine (--generator glint:MODEL).",
                           "glint synth --recipe refusal --local --n 500 --out refusal.jsonl", &argc, &argv, error))
         return 0;
     if (argc > 1)
@@ -43,4 +43,4 @@ static int run(int argc, char **argv, GError **error)
     return GLINT_EXIT_OK;
 }
 
-const GlintCommand glint_command_synth = {"synth", "matched pairs of texts that differ in a concept", run, FALSE};
+const GlintCommand glint_command_synth = {"synth", "matched pairs of texts that differ in a concept", run, TRUE};

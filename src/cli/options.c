@@ -20,7 +20,7 @@ void glint_args_init(GlintArgs *self)
 
 static void clear_synth(GlintSynthArgs *self)
 {
-    char *strings[] = {self->recipe, self->topic, self->contrast, self->model, self->base_url, self->api_key_file, self->temperature, self->price_in, self->price_out};
+    char *strings[] = {self->recipe, self->topic, self->contrast, self->generator, self->model, self->base_url, self->api_key_file, self->temperature, self->price_in, self->price_out};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
     g_strfreev(self->compare);
@@ -95,6 +95,7 @@ static void add_synth_options(GOptionGroup *group, GlintSynthArgs *a, gboolean o
         ENTRY("compare-topics", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->compare, "one class for each of these topics: --compare-topics jazz chess opera", "TOPIC ..."),
         ENTRY("num-examples", 0, G_OPTION_ARG_INT, &a->n, "texts per class (default: 100)", "N"),
         ENTRY("local", 0, G_OPTION_ARG_NONE, &a->local, "write them with glint's own grammars: recipes only (default: off)", NULL),
+        ENTRY("generator", 0, G_OPTION_ARG_FILENAME, &a->generator, "who writes: chat (a server), local (as --local), or glint:MODEL, a model that this program runs (default: chat)", "WHO"),
         ENTRY("base-url", 0, G_OPTION_ARG_FILENAME, &a->base_url, "chat API (default: OPENAI_BASE_URL, else https://api.openai.com/v1)", "URL"),
         ENTRY("api-key-file", 0, G_OPTION_ARG_FILENAME, &a->api_key_file, "file with the API's key (default: the variable OPENAI_API_KEY)", "FILE"),
         ENTRY("temperature", 0, G_OPTION_ARG_FILENAME, &a->temperature, "of the model that writes (default: the server's)", "T"),

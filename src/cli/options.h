@@ -40,7 +40,7 @@ typedef struct {
 
 /* Texts made on the spot; cli/synth_job.h says what they mean. */
 typedef struct {
-    char *recipe, *topic, *contrast, *model, *base_url, *api_key_file, *temperature, *price_in, *price_out;
+    char *recipe, *topic, *contrast, *generator, *model, *base_url, *api_key_file, *temperature, *price_in, *price_out;
     char **compare;           /* topics to compare, NULL-terminated */
     const char *model_option; /* which option names the model that writes, for messages: "--model" */
     int n, parallel, per_request;
@@ -80,9 +80,9 @@ typedef enum {
     GLINT_ARGS_VIZ = 1 << 6,
     GLINT_ARGS_JSON = 1 << 7,
     GLINT_ARGS_THREADS = 1 << 8,
-    GLINT_ARGS_SYNTH = 1 << 12,
     GLINT_ARGS_ROWS = 1 << 9, /* the command may have the samples themselves: help tells of what needs them */
     GLINT_ARGS_CHAT = 1 << 10,
+    GLINT_ARGS_SYNTH = 1 << 12,
 } GlintArgGroups;
 
 void glint_args_init(GlintArgs *self);

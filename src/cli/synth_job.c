@@ -3,14 +3,16 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/talk.h"
+#include "cli/resolve.h"
 #include "hub/http.h"
 #include "synth/api.h"
 #include "synth/ask.h"
+#include "synth/own_model.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_N = 100, DEFAULT_PARALLEL = 4 };
+enum { DEFAULT_N = 100, DEFAULT_PARALLEL = 4, PAIRS_PER_REQUEST = 10, TOKENS_PER_TEXT = 80 };
 
 /* What is to be told apart, with the strings that were put together for it. */
 typedef struct {
@@ -141,6 +143,31 @@ static void say_use(const GlintApiUse *use, const GlintApiOptions *options)
         glint_warn("%" G_GUINT64_FORMAT " answers were cut at the server's token limit; whole sets in them were used", use->n_cut);
 }
 
+/* A model on this machine writes. */
+static GlintSynthData *ask_own_model(const Plan *plan, const GlintSynthArgs *args, const GlintAskOptions *wanted, GError **error)
+{
+    const char *name = args->generator + strlen("glint:");
+    g_autofree char *folder = NULL;
+    GlintOwnModelOptions options = {.temperature = 0.8, .seed = wanted->seed};
+    gsize pairs = args->per_request ? (gsize)args->per_request : PAIRS_PER_REQUEST;
+    options.max_new_tokens = MIN(pairs, wanted->n) * plan->task.n_labels * TOKENS_PER_TEXT;
+    if ((args->temperature && !glint_args_real("--temperature", args->temperature, 0, 10, &options.temperature, error)) ||
+        !(folder = glint_resolve_model(name, error)))
+        return NULL;
+    g_autoptr(GlintOwnModel) model = glint_own_model_open(folder, &options, error);
+    if (!model)
+        return NULL;
+    GlintAnswerer answerer = glint_own_model_answerer(model);
+    g_autoptr(GlintSynthData) data = glint_synth_ask(&plan->task, wanted, &answerer, error);
+    if (data) {
+        json_object_set_new(data->origin, "generator", json_string("glint"));
+        json_object_set_new(data->origin, "model", json_string(name));
+        json_object_set_new(data->origin, "temperature", json_real(options.temperature));
+        json_object_set_new(data->origin, "seed", json_integer((json_int_t)wanted->seed));
+    }
+    return g_steal_pointer(&data);
+}
+
 static GlintSynthData *ask(const Plan *plan, const GlintSynthArgs *args, const GlintAskOptions *wanted, GError **error)
 {
     const char *base = args->base_url ? args->base_url : g_getenv("OPENAI_BASE_URL");
@@ -150,8 +177,8 @@ static GlintSynthData *ask(const Plan *plan, const GlintSynthArgs *args, const G
                                 .parallel = args->parallel ? (guint)args->parallel : DEFAULT_PARALLEL};
     double temperature;
     if (!args->model) {
-        glint_fail(error, GLINT_ERROR_USAGE, "name the model that is to write the texts (%s), or use the grammars that come with glint (--local)",
-                   args->model_option);
+        glint_fail(error, GLINT_ERROR_USAGE, "name the model that is to write the texts (%s), or use the grammars that come with glint (--local), or "
+                                             "a model on this machine (--generator glint:MODEL)", args->model_option);
         return NULL;
     }
     if ((args->temperature && !glint_args_real("--temperature", args->temperature, 0, 10, &temperature, error)) ||
@@ -185,6 +212,9 @@ static void print_prompts(const Plan *plan, const GlintAskOptions *wanted)
 
 /* ---- the job ---- */
 
+static gboolean is_local(const GlintSynthArgs *args) { return args->local || g_strcmp0(args->generator, "local") == 0; }
+static gboolean is_own_model(const GlintSynthArgs *args) { return args->generator && g_str_has_prefix(args->generator, "glint:"); }
+
 static gboolean check(const GlintSynthArgs *args, const Plan *plan, GError **error)
 {
     const struct { const char *option; int value; } counts[] = {{"--num-examples", args->n}, {"--parallel", args->parallel},
@@ -194,11 +224,13 @@ static gboolean check(const GlintSynthArgs *args, const Plan *plan, GError **err
             return glint_fail(error, GLINT_ERROR_USAGE, "%s must not be negative", counts[k].option);
     if (args->parallel > 64)
         return glint_fail(error, GLINT_ERROR_USAGE, "--parallel is %d; at most 64 requests are sent at once", args->parallel);
-    if (args->local && !plan->recipe) {
+    if (args->generator && strcmp(args->generator, "chat") != 0 && strcmp(args->generator, "local") != 0 && !is_own_model(args))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--generator is chat, local or glint:MODEL, not '%s'", args->generator);
+    if (is_local(args) && !plan->recipe) {
         g_autofree char *names = recipe_names();
         return glint_fail(error, GLINT_ERROR_USAGE, "--local knows the recipes %s only; a topic of your own needs a language model", names);
     }
-    if (args->local && args->dry_run)
+    if (is_local(args) && args->dry_run)
         return glint_fail(error, GLINT_ERROR_USAGE, "--dry-run prints prompts, and --local sends none");
     return TRUE;
 }
@@ -221,7 +253,9 @@ gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *p
         print_prompts(&plan, &wanted);
         return TRUE;
     }
-    g_autoptr(GlintSynthData) data = args->local ? glint_synth_local(plan.recipe, wanted.n, seed, error) : ask(&plan, args, &wanted, error);
+    g_autoptr(GlintSynthData) data = is_local(args)       ? glint_synth_local(plan.recipe, wanted.n, seed, error)
+                                     : is_own_model(args) ? ask_own_model(&plan, args, &wanted, error)
+                                                          : ask(&plan, args, &wanted, error);
     if (!data || !glint_synth_write(data, path, error))
         return FALSE;
     g_autoptr(json_t) leakage = glint_synth_leakage(data, seed);

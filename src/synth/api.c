@@ -1,4 +1,4 @@
-/* The chat client. See api.h. Threads of a pool take questions one by one; http.c retries and waits where the server asks for it.
+/* The chat client. See api.h. Threads take questions one by one; http.c retries and waits where the server asks for it.
  * What the server does not support is found out by asking: a refusal (400, 422 and their like) of a request that wants JSON by schema
  * makes us ask for JSON of any kind, and then for plain text. */
 #include "synth/api.h"
@@ -254,10 +254,8 @@ typedef struct {
     GAsyncQueue *done;
 } Job;
 
-static void work(gpointer data, gpointer user_data)
+static void work(Job *job)
 {
-    (void)user_data;
-    Job *job = data;
     GlintApi *self = job->api;
     g_autofree char *path = cache_path(self, job->question);
     g_mutex_lock(&self->lock);
@@ -285,6 +283,20 @@ static void work(gpointer data, gpointer user_data)
         g_mutex_unlock(&self->lock);
     }
     g_async_queue_push(job->done, job);
+}
+
+typedef struct {
+    Job *jobs;
+    gint n, next; /* next: the first job nobody has taken */
+} Jobs;
+
+/* A thread's life. They are joined in the end (which GLib's pools do not do), so that what libcrypto keeps per thread is given back. */
+static gpointer work_on(gpointer data)
+{
+    Jobs *self = data;
+    for (gint k; (k = g_atomic_int_add(&self->next, 1)) < self->n;)
+        work(&self->jobs[k]);
+    return NULL;
 }
 
 static void note_progress(GlintApi *self, GlintProgress *bar, gsize n_done)
@@ -320,14 +332,13 @@ static gboolean ask_all(gpointer api, const GlintQuestion *questions, gsize n, c
     GlintApi *self = api;
     g_autoptr(GAsyncQueue) done = g_async_queue_new();
     g_autofree Job *jobs = g_new0(Job, n + 1);
-    GThreadPool *pool = g_thread_pool_new(work, NULL, (gint)self->parallel, FALSE, error);
-    if (!pool)
-        return FALSE;
     g_autoptr(GlintProgress) bar = glint_progress_new("asking", (double)n, "requests");
-    for (gsize k = 0; k < n; k++) {
+    for (gsize k = 0; k < n; k++)
         jobs[k] = (Job){.api = self, .question = &questions[k], .done = done};
-        g_thread_pool_push(pool, &jobs[k], NULL);
-    }
+    Jobs all = {jobs, (gint)n, 0};
+    g_autoptr(GPtrArray) threads = g_ptr_array_new();
+    for (gsize k = 0; k < MIN(self->parallel, n); k++)
+        g_ptr_array_add(threads, g_thread_new("ask", work_on, &all));
     for (gsize n_done = 0; n_done < n;) {
         if (g_async_queue_timeout_pop(done, POLL_US))
             n_done++;
@@ -338,7 +349,8 @@ static gboolean ask_all(gpointer api, const GlintQuestion *questions, gsize n, c
             g_mutex_unlock(&self->lock);
         }
     }
-    g_thread_pool_free(pool, FALSE, TRUE);
+    for (guint k = 0; k < threads->len; k++)
+        g_thread_join(g_ptr_array_index(threads, k));
     gboolean ok = collect(self, jobs, n, answers, error);
     return ok && glint_check_interrupt(error);
 }

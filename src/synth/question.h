@@ -1,4 +1,4 @@
-/* Questions to whatever writes texts, such as a server (api.h). */
+/* Questions to whatever writes texts: a server (api.h) or a model on this machine (own_model.h). */
 #pragma once
 #include <glib.h>
 #include <jansson.h>

@@ -35,6 +35,7 @@ expect 0 "$GLINT" collect --model "$DEMO_MODEL" --layers 0 --dataset synthetic -
 [ -s results/synthetic.jsonl ] && [ -s results/synthetic.leakage.json ] || fail "the texts are not in the results folder"
 
 # wrong command lines
+expect 2 env OMPI_COMM_WORLD_SIZE=2 "$GLINT" collect --model "$DEMO_MODEL" --dataset synthetic --synthetic_topic sentiment --local --out none; one_error
 expect 2 "$GLINT" synth --out x.jsonl;                                          one_error; says err.txt 'a recipe \(sentiment, refusal'
 expect 2 "$GLINT" synth --recipe nonsense --local --out x.jsonl;                one_error; says err.txt "no recipe 'nonsense'"
 expect 2 "$GLINT" synth --topic jazz --local --out x.jsonl;                     one_error; says err.txt 'topic of your own needs a language model'
@@ -47,6 +48,11 @@ expect 2 "$GLINT" synth --recipe refusal --local;                               
 expect 1 "$GLINT" synth --topic jazz --model m --api-key-file none --out x.jsonl; one_error; says err.txt "'?none'?"
 expect 2 "$GLINT" collect --model "$DEMO_MODEL" --dataset synthetic --synthetic_topic jazz --out none; one_error; says err.txt '\(--synth-model\)'
 [ ! -e none ] && [ ! -e x.jsonl ] || fail "a wrong command line left something"
+
+expect 2 "$GLINT" synth --topic jazz --generator nobody --out x.jsonl;          one_error; says err.txt 'chat, local or glint:MODEL'
+expect 1 "$GLINT" synth --topic jazz --n 1 --generator glint:demo --out x.jsonl; one_error; says err.txt 'no chat template'; says err.txt '0 of 1 sets'
+expect 1 "$GLINT" synth --topic jazz --n 1 --generator glint:nowhere --out x.jsonl; one_error; says err.txt "no model folder 'nowhere'"
+[ ! -e x.jsonl ] || fail "an output was written without texts"
 
 # a dry run needs neither key nor server
 expect 0 "$GLINT" synth --topic 'Golden Gate Bridge' --contrast 'other bridges' --n 15 --dry-run

@@ -79,7 +79,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):  # the client was killed
+            self.close_connection = True
 
     def note(self, status):
         line = {"path": self.path, "authorization": self.headers.get("Authorization"), "format": (self.request_json.get("response_format") or {}).get("type"),
