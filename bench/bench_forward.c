@@ -9,9 +9,9 @@
  *
  * All moments go into one matrix, for 26 of them would take 10 GB; the work is the same. Rates come twice: by wall time, and by
  * CPU time times threads, which other programs on the machine disturb less. */
-#include "base/simd.h"
 #include "bench.h"
 #include "collect/moments.h"
+#include "collect/piece_pool.h"
 #include "model/forward.h"
 #include "onednn.h"
 #include "model/reference.h"
@@ -42,7 +42,8 @@ typedef struct {
     GlintBatch batch;
     GlintTap *taps;
     GlintMoments *moments;
-    double *pooled; /* [sequences, F] */
+    GlintPiecePool pieces;
+    float *pooled; /* [sequences, F] */
 } Bench;
 
 static BenchTime best_of(BenchTime a, BenchTime b) { return (BenchTime){fmin(a.wall, b.wall), fmin(a.cpu, b.cpu)}; }
@@ -57,37 +58,22 @@ static gboolean keep(const GlintSite *site, const GlintBatch *batch, float *rows
     return TRUE;
 }
 
-GLINT_CLONES static void mean_columns(const float *rows, gsize n, gsize stride, gsize width, double *out)
+/* The neurons as `glint collect` takes them: pooled from pieces, then moments. */
+static void take_piece(const GlintBatch *batch, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values, gpointer data)
 {
-    for (gsize j = 0; j < width; j++)
-        out[j] = 0;
-    gsize t = 0;
-    for (; t + 4 <= n; t += 4) { /* sums travel to and from the cache once for four rows */
-        const float *row = rows + t * stride;
-        for (gsize j = 0; j < width; j++)
-            out[j] = (((out[j] + (double)row[j]) + (double)row[j + stride]) + (double)row[j + 2 * stride]) + (double)row[j + 3 * stride];
-    }
-    for (; t < n; t++)
-        for (gsize j = 0; j < width; j++)
-            out[j] += (double)rows[t * stride + j];
-    for (gsize j = 0; j < width; j++)
-        out[j] /= (double)n;
+    Bench *bench = data;
+    glint_piece_pool_add(&bench->pieces, batch, row, n_rows, column, n_columns, values);
 }
 
 static gboolean collect(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer data, GError **error)
 {
     (void)site;
+    (void)rows;
     (void)error;
     Bench *bench = data;
-    enum { STRIP = 1024 }; /* columns whose sums stay in the first cache */
-    const gsize strips = (width + STRIP - 1) / STRIP;
-#pragma omp parallel for schedule(dynamic) collapse(2)
-    for (gsize s = 0; s < batch->n_sequences; s++)
-        for (gsize c = 0; c < strips; c++)
-            mean_columns(rows + batch->start[s] * width + c * STRIP, batch->start[s + 1] - batch->start[s], width, MIN((gsize)STRIP, width - c * STRIP),
-                         bench->pooled + s * width + c * STRIP);
+    glint_piece_pool_means(&bench->pieces, batch, width, 0, batch->n_sequences, bench->pooled);
     if (bench->moments)
-        glint_moments_add_f64(bench->moments, bench->pooled, batch->n_sequences, width);
+        glint_moments_add(bench->moments, bench->pooled, batch->n_sequences, width);
     return TRUE;
 }
 
@@ -111,10 +97,11 @@ static gboolean timed_run(GliLinear *linear, gsize rows, const void *x, float *y
     return good;
 }
 
-static gboolean timed_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, void *next, GError **error)
+static gboolean timed_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, const GliSink *sink, void *next,
+                                    GError **error)
 {
     const BenchTime start = bench_now();
-    const gboolean good = inner->run_activated(gate, up, activation, rows, x, y, next, error);
+    const gboolean good = inner->run_activated(gate, up, activation, rows, x, y, sink, next, error);
     add_time(start);
     return good;
 }
@@ -343,11 +330,13 @@ int main(int argc, char **argv)
     self.batch = (GlintBatch){tokens, starts, (gsize)sequences};
     self.taps = g_new0(GlintTap, info->n_layers);
     for (gsize layer = 0; layer < info->n_layers; layer++)
-        self.taps[layer] = (GlintTap){.site = {GLINT_SITE_MLP_POST, layer}, .function = collect, .user_data = &self, .only_reads = TRUE};
-    self.pooled = g_new(double, (gsize)sequences * info->mlp_width);
+        self.taps[layer] = (GlintTap){.site = {GLINT_SITE_MLP_POST, layer}, .function = collect, .user_data = &self, .piece = take_piece};
+    self.pooled = g_new(float, (gsize)sequences * info->mlp_width);
+    bench_require(glint_piece_pool_begin(&self.pieces, &self.batch, info->mlp_width, 0), "memory for the sums");
     run(&self, before);
     g_free(self.taps);
     g_free(self.pooled);
+    glint_piece_pool_clear(&self.pieces);
     glint_model_free(self.model);
     return 0;
 }

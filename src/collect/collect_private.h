@@ -15,6 +15,7 @@
 #pragma once
 #include "base/talk.h"
 #include "collect/collect.h"
+#include "collect/piece_pool.h"
 #include "collect/examples.h"
 #include "collect/texts.h"
 
@@ -215,6 +216,7 @@ typedef struct {
     float *rows;       /* GLINT_POOL_ROWS * widest: pooled rows */
     float *features;   /* of an SAE, for all tokens of a batch */
     gsize n_features;  /* floats there is room for */
+    GlintPiecePool pieces;
 } GlintScratch;
 
 /* One target of a pass: what is gathered there. */
@@ -235,6 +237,9 @@ void glint_listener_clear(GlintListener *self);
 gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error);
 gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error);
 /* Writes the final files. `texts`: of the class, when there are examples. */
+/* Whether means are all that is wanted of the site: then they come from pieces, and no activation goes through memory. */
+gboolean glint_listener_in_pieces(const GlintListener *self);
+void glint_listener_piece(const GlintBatch *batch, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values, gpointer listener);
 gboolean glint_listener_finish(GlintListener *self, const GlintTexts *texts, GError **error);
 
 /* ---- unit.c ---- */

@@ -195,7 +195,13 @@ static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const f
     gsize bad[GLINT_POOL_ROWS];
     for (gsize first = 0; first < batch->n_sequences; first += GLINT_POOL_ROWS) {
         gsize n = MIN((gsize)GLINT_POOL_ROWS, batch->n_sequences - first);
-        glint_pool_rows(self->run->options->pool, self->run->plan->prefix, self->run->plan->punctuation, batch, rows, width, first, n, self->scratch->rows, bad);
+        if (rows)
+            glint_pool_rows(self->run->options->pool, self->run->plan->prefix, self->run->plan->punctuation, batch, rows, width, first, n, self->scratch->rows, bad);
+        else {
+            glint_piece_pool_means(&self->scratch->pieces, batch, width, first, n, self->scratch->rows);
+            for (gsize k = 0; k < n; k++)
+                bad[k] = first_bad(self->scratch->rows + k * width, 1, width);
+        }
         for (gsize k = 0; k < n; k++)
             if (bad[k] < width)
                 return fail_not_finite(self, &self->target.site, first + k, bad[k], error);
@@ -244,6 +250,18 @@ static const float *encode(GlintListener *self, const GlintBatch *batch, const f
     return glint_sae_encode(self->target.sae, rows, n, scratch->features, error) ? scratch->features : NULL;
 }
 
+gboolean glint_listener_in_pieces(const GlintListener *self)
+{
+    return self->run->options->pool == GLINT_POOL_MEAN && !self->examples && !self->target.sae;
+}
+
+void glint_listener_piece(const GlintBatch *batch, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values, gpointer listener)
+{
+    const GlintListener *self = listener;
+    glint_piece_pool_add(&self->scratch->pieces, batch, row, n_rows, column, n_columns, values);
+}
+
+/* `rows` are NULL when they came in pieces. */
 gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error)
 {
     GlintListener *self = listener;

@@ -18,6 +18,7 @@ typedef struct {
     GlintListener *listeners;
     GlintTap *taps;
     GlintScratch scratch;
+    gsize pieced;                /* columns of the widest target that comes in pieces */
     gint64 last_save, save_cost; /* microseconds */
 } Unit;
 
@@ -29,6 +30,7 @@ static void unit_release(Unit *self)
     g_free(self->taps);
     g_free(self->scratch.rows);
     g_free(self->scratch.features);
+    glint_piece_pool_clear(&self->scratch.pieces);
 }
 
 static gboolean unit_open(Unit *self, GlintRun *run, const GlintPass *pass, GError **error)
@@ -48,7 +50,9 @@ static gboolean unit_open(Unit *self, GlintRun *run, const GlintPass *pass, GErr
         if (!glint_listener_open(&self->listeners[k], run, target, pass->c, resume, error))
             return FALSE;
         self->listeners[k].scratch = &self->scratch;
-        self->taps[k] = (GlintTap){.site = target->sae ? *glint_sae_reads(target->sae) : target->site, .function = glint_listener_tap, .user_data = &self->listeners[k], .only_reads = TRUE};
+        self->taps[k] = (GlintTap){.site = target->sae ? *glint_sae_reads(target->sae) : target->site, .function = glint_listener_tap, .user_data = &self->listeners[k],
+                                   .only_reads = TRUE, .piece = glint_listener_in_pieces(&self->listeners[k]) ? glint_listener_piece : NULL};
+        self->pieced = MAX(self->pieced, self->taps[k].piece ? target->width : 0);
     }
     return TRUE;
 }
@@ -84,7 +88,9 @@ static gboolean run_batch(Unit *self, gsize b, GError **error)
     glint_plan_pack(run->plan, self->c, b, &packed);
     for (gsize k = 0; k < self->n; k++)
         self->listeners[k].texts = packed.texts;
-    gboolean ok = glint_model_forward(run->model, &packed.batch, self->taps, self->n, GLINT_LOGITS_NONE, NULL, error);
+    gboolean ok = (self->pieced == 0 || glint_piece_pool_begin(&self->scratch.pieces, &packed.batch, self->pieced, run->plan->prefix) ||
+                   glint_fail(error, GLINT_ERROR_FAILED, "no memory for the sums of %zu texts; give a smaller --batch-size", packed.batch.n_sequences)) &&
+                  glint_model_forward(run->model, &packed.batch, self->taps, self->n, GLINT_LOGITS_NONE, NULL, error);
     run->done += (double)packed.start[packed.batch.n_sequences];
     run->stats->n_tokens_run += packed.start[packed.batch.n_sequences];
     glint_packed_release(&packed);

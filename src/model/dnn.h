@@ -12,6 +12,12 @@
 typedef struct GliDevice GliDevice;
 typedef struct GliLinear GliLinear;
 
+/* Takes a piece of a product: rows between multiples of GLINT_PIECE_ROWS, [n_rows, n_columns] values. From any thread. */
+typedef struct {
+    void (*take)(gpointer context, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values);
+    gpointer context;
+} GliSink;
+
 typedef struct {
     /* bf16: x and W are bf16, sums and y are f32. Otherwise all f32, with no lesser precision inside. */
     GliDevice *(*open)(gboolean bf16, int threads, GError **error);
@@ -27,9 +33,9 @@ typedef struct {
     void (*put)(const GliDevice *device, gsize rows, gsize width, gsize row, gsize first, gsize count, const float *x, void *input);
     /* x: input [rows, in]; y [rows, out] f32. */
     gboolean (*run)(GliLinear *linear, gsize rows, const void *x, float *y, GError **error);
-    /* act(x Gate') (times x Up', unless NULL) to y [rows, out] f32 and to `next`, an input [rows, out]; either may be NULL. The same
-     * bits as run, gli_activate and put one after the other, without the ways through memory. */
-    gboolean (*run_activated)(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, void *next, GError **error);
+    /* act(x Gate') (times x Up', unless NULL) to y [rows, out] f32, piece by piece to `sink`, and to `next`, an input [rows, out]; any may be
+     * NULL. The same bits as run, gli_activate and put one after the other, without the ways through memory. */
+    gboolean (*run_activated)(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, const GliSink *sink, void *next, GError **error);
 } GliMatrixOps;
 
 extern const GliMatrixOps gli_dnn;

@@ -2,10 +2,11 @@
  * 3.x spell differently is here. */
 #pragma once
 #include "model/dnn.h"
+#include "model/model.h"
 #include <oneapi/dnnl/dnnl.h>
 #include <string.h>
 
-enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 384, STRIP = 576, STEP = 64 /* of slabs and strips */, ALIGN = 64 };
+enum { TILE = GLINT_PIECE_ROWS, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 384, STRIP = 576, STEP = 64 /* of slabs and strips */, ALIGN = 64 };
 
 /* A blocked layout of a matrix: outer strides of its two dimensions, then inner blocks from the outermost. */
 enum { BLOCK_LEVELS = 3 };
@@ -183,4 +184,5 @@ Kernel *gli_dnn_kernel(GliLinear *linear, gsize slab, gsize strip, gsize rows, G
 gsize gli_dnn_input_bytes(const GliDevice *device, gsize rows, gsize width);
 void gli_dnn_put(const GliDevice *device, gsize rows, gsize width, gsize row, gsize first, gsize count, const float *x, void *input);
 gboolean gli_dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, GError **error);
-gboolean gli_dnn_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, void *next, GError **error);
+gboolean gli_dnn_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, const GliSink *sink,
+                               void *next, GError **error);

@@ -87,6 +87,7 @@ typedef struct {
     gsize rows;
     const void *x;
     float *y;
+    const GliSink *sink;
     void *next;
     GliActivation activation;
     gboolean activates;
@@ -151,6 +152,8 @@ static dnnl_status_t run_job_pair(const Job *job, int worker, gsize slab, gsize 
         if (job->next)
             gli_dnn_put(linear->device, job->rows, linear->out, tile * TILE + r, column, width, row, job->next);
     }
+    if (job->sink && status == dnnl_success)
+        job->sink->take(job->sink->context, tile * TILE, tile_rows(job->rows, tile), column, width, tiles[0]);
     return status;
 }
 
@@ -205,6 +208,8 @@ static gboolean run_thin(const Job *job, GError **error)
         multiply_thin(job->up, rows, wide, up);
     if (job->activates)
         gli_activate(job->activation, y, job->up ? up : NULL, rows, out);
+    if (job->sink)
+        job->sink->take(job->sink->context, 0, rows, 0, out, y);
     for (gsize r = 0; r < rows && job->next; r++)
         gli_dnn_put(device, rows, out, r, 0, out, y + r * out, job->next);
     return TRUE;
@@ -240,9 +245,10 @@ gboolean gli_dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, GEr
     return run_job(&job, error);
 }
 
-gboolean gli_dnn_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, void *next, GError **error)
+gboolean gli_dnn_run_activated(GliLinear *gate, GliLinear *up, GliActivation activation, gsize rows, const void *x, float *y, const GliSink *sink, void *next,
+                               GError **error)
 {
-    Job job = {.linear = gate, .up = up, .rows = rows, .x = x, .y = y, .next = next, .activation = activation, .activates = TRUE};
+    Job job = {.linear = gate, .up = up, .rows = rows, .x = x, .y = y, .sink = sink, .next = next, .activation = activation, .activates = TRUE};
     g_assert(!up || (up->device == gate->device && up->out == gate->out && up->in == gate->in));
     return run_job(&job, error);
 }

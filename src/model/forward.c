@@ -51,6 +51,15 @@ gboolean gli_buffer_reserve(GliBuffer *self, gsize bytes, GError **error)
     return TRUE;
 }
 
+/* Does anybody want this kind of site's rows as a whole, in `layer` or (G_MAXSIZE) in any? */
+static gboolean listened_whole(const Run *run, GlintSiteKind kind, gsize layer)
+{
+    for (gsize i = 0; i < run->n_taps; i++)
+        if (run->taps[i].site.kind == kind && !run->taps[i].piece && (layer == G_MAXSIZE || run->taps[i].site.layer == layer))
+            return TRUE;
+    return FALSE;
+}
+
 /* Does anybody listen at this kind of site, in `layer` or (G_MAXSIZE) in any? */
 static gboolean listened(const Run *run, GlintSiteKind kind, gsize layer)
 {
@@ -109,7 +118,7 @@ static gboolean need_rows(const Run *run, GError **error)
     const GliDevice *device = self->weights->device;
     const gsize n = run->n, H = arch->hidden, F = arch->mlp_width, heads = arch->n_heads * arch->head_size;
     const gboolean apart = listened(run, GLINT_SITE_MLP_PRE, G_MAXSIZE) || listened(run, GLINT_SITE_MLP_PRE_LINEAR, G_MAXSIZE);
-    const gboolean gate = apart || listened(run, GLINT_SITE_MLP_POST, G_MAXSIZE);
+    const gboolean gate = apart || listened_whole(run, GLINT_SITE_MLP_POST, G_MAXSIZE);
     return need_floats(&self->residual, n, H, error) && need_floats(&self->normed, (gsize)self->threads, H, error) &&
            need_floats(&self->qkv, n, gli_arch_qkv_width(arch), error) && need_floats(&self->z, n, heads, error) &&
            need_floats(&self->attn, n, H, error) && need_floats(&self->mlp, n, H, error) && (!gate || need_floats(&self->gate, n, F, error)) &&
@@ -160,8 +169,17 @@ static void embed(const Run *run)
     }
 }
 
-/* Lets everyone who listens here see (and edit) the rows; notes when nobody listens further on. */
-static gboolean visit(Run *run, GlintSiteKind kind, GliBuffer *buffer, GError **error)
+/* Gives a tap the rows in pieces, where they were not computed so. */
+static void give_pieces(const Run *run, const GlintTap *tap, const float *rows, gsize width)
+{
+#pragma omp parallel for schedule(static) if (run->n > GLINT_PIECE_ROWS)
+    for (gsize row = 0; row < run->n; row += GLINT_PIECE_ROWS)
+        tap->piece(run->batch, row, MIN((gsize)GLINT_PIECE_ROWS, run->n - row), 0, width, rows + row * width, tap->user_data);
+}
+
+/* Lets everyone who listens here see (and edit) the rows; notes when nobody listens further on. `in_pieces`: those who want pieces have
+ * had them. */
+static gboolean visit_site(Run *run, GlintSiteKind kind, GliBuffer *buffer, gboolean in_pieces, GError **error)
 {
     const GlintSite site = {kind, run->layer};
     const gsize width = glint_model_site_width(run->model, kind);
@@ -169,13 +187,18 @@ static gboolean visit(Run *run, GlintSiteKind kind, GliBuffer *buffer, GError **
         const GlintTap *tap = &run->taps[i];
         if (tap->site.kind != kind || tap->site.layer != run->layer)
             continue;
-        if (!tap->function(&site, run->batch, buffer->bytes, width, tap->user_data, error))
+        if (tap->piece && !in_pieces)
+            give_pieces(run, tap, buffer->bytes, width);
+        if (!tap->function(&site, run->batch, tap->piece ? NULL : buffer->bytes, width, tap->user_data, error))
             return FALSE;
-        run->edited = run->edited || !tap->only_reads;
+        run->edited = run->edited || !(tap->only_reads || tap->piece);
     }
     run->finished = (gint64)(run->layer * GLINT_SITE_COUNT + kind) >= run->last;
     return TRUE;
 }
+
+static gboolean visit(Run *run, GlintSiteKind kind, GliBuffer *buffer, GError **error) { return visit_site(run, kind, buffer, FALSE, error); }
+
 #define VISIT(kind, buffer)                       \
     do {                                          \
         if (!visit(run, kind, buffer, error))     \
@@ -238,6 +261,17 @@ static gboolean attend(Run *run, GError **error)
 }
 
 /* The neurons: in self->neurons for the down projection, and as f32 in self->gate where somebody listens. */
+/* A piece of the neurons, to everyone who wants pieces. */
+static void take_neurons(gpointer context, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values)
+{
+    const Run *run = context;
+    for (gsize i = 0; i < run->n_taps; i++) {
+        const GlintTap *tap = &run->taps[i];
+        if (tap->piece && tap->site.kind == GLINT_SITE_MLP_POST && tap->site.layer == run->layer)
+            tap->piece(run->batch, row, n_rows, column, n_columns, values, tap->user_data);
+    }
+}
+
 static gboolean find_neurons(Run *run, GError **error)
 {
     GlintModel *self = run->model;
@@ -245,10 +279,14 @@ static gboolean find_neurons(Run *run, GError **error)
     const GliLayerWeights *weights = &self->weights->layers[run->layer];
     put_normed(self, &weights->mlp_norm, self->residual.bytes, run->n, NULL);
     if (!listened(run, GLINT_SITE_MLP_PRE, run->layer) && !listened(run, GLINT_SITE_MLP_PRE_LINEAR, run->layer)) {
-        const gboolean post = listened(run, GLINT_SITE_MLP_POST, run->layer);
-        if (!self->weights->ops->run_activated(weights->gate, weights->up, arch->activation, run->n, self->input.bytes, post ? self->gate.bytes : NULL,
-                                               self->neurons.bytes, error))
+        /* with an editor among the taps pieces have to wait for what it leaves */
+        const gboolean whole = listened_whole(run, GLINT_SITE_MLP_POST, run->layer), pieces = !whole && listened(run, GLINT_SITE_MLP_POST, run->layer);
+        const GliSink sink = {take_neurons, run};
+        if (!self->weights->ops->run_activated(weights->gate, weights->up, arch->activation, run->n, self->input.bytes, whole ? self->gate.bytes : NULL,
+                                               pieces ? &sink : NULL, self->neurons.bytes, error))
             return FALSE;
+        if (pieces)
+            return visit_site(run, GLINT_SITE_MLP_POST, &self->gate, TRUE, error);
     } else {
         if (!multiply(self, weights->gate, run->n, self->input.bytes, self->gate.bytes, error))
             return FALSE;

@@ -50,7 +50,12 @@ typedef struct {
     gboolean (*function)(const GlintSite *site, const GlintBatch *batch, float *rows /* [N, width] */, gsize width, gpointer user_data, GError **error);
     gpointer user_data;
     gboolean only_reads; /* it never changes the rows, which spares mlp.hook_post a pass over memory */
+    /* NULL, or: the tap only reads, and takes the rows in pieces as they are computed, each element once, from several threads at once and in
+     * any order; then `function` is called with rows NULL. A piece's rows [row, row + n_rows) lie between multiples of GLINT_PIECE_ROWS,
+     * which are the same at any number of threads; its columns are any. Spares mlp.hook_post two passes over memory. */
+    void (*piece)(const GlintBatch *batch, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values /* [n_rows, n_columns] */, gpointer user_data);
 } GlintTap;
+enum { GLINT_PIECE_ROWS = 128 };
 
 typedef enum { GLINT_LOGITS_NONE, GLINT_LOGITS_LAST /* of each sequence */, GLINT_LOGITS_ALL } GlintLogits;
 

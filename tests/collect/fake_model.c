@@ -56,7 +56,15 @@ gboolean glint_model_forward(GlintModel *self, const GlintBatch *batch, const Gl
                 for (gsize j = 0; j < width; j++)
                     rows[t * width + j] = fake.overflow_token && batch->tokens[t] == fake.overflow_token && layer == 1 && j == 5
                                               ? INFINITY : fake_activation(batch->tokens[t], t - batch->start[s], layer, j);
-        if (!taps[k].function(&taps[k].site, batch, rows, width, taps[k].user_data, error))
+        for (gsize row = 0; taps[k].piece && row < n; row += GLINT_PIECE_ROWS) /* as the model does, in two pieces of columns */
+            for (gsize half = 0; half < 2; half++) {
+                const gsize height = MIN((gsize)GLINT_PIECE_ROWS, n - row), column = half ? width / 2 : 0, columns = half ? width - column : width / 2;
+                g_autofree float *piece = g_new(float, height * columns + 1);
+                for (gsize t = 0; t < height; t++)
+                    memcpy(piece + t * columns, rows + (row + t) * width + column, columns * sizeof *piece);
+                taps[k].piece(batch, row, height, column, columns, piece, taps[k].user_data);
+            }
+        if (!taps[k].function(&taps[k].site, batch, taps[k].piece ? NULL : rows, width, taps[k].user_data, error))
             return FALSE;
     }
     return TRUE;

@@ -249,8 +249,8 @@ static void check_activated(GliDevice *device, gboolean bf16, gsize rows, gsize 
     }
     const gsize bytes = gli_dnn.input_bytes(device, rows, out);
     g_autofree void *input = product_input(device, x, rows, in), *next = g_malloc0(bytes), *alone = g_malloc0(bytes);
-    assert_true(gli_dnn.run_activated(linear[0], linear[1], activation, rows, input, y, next, NULL));
-    assert_true(gli_dnn.run_activated(linear[0], linear[1], activation, rows, input, NULL, alone, NULL));
+    assert_true(gli_dnn.run_activated(linear[0], linear[1], activation, rows, input, y, NULL, next, NULL));
+    assert_true(gli_dnn.run_activated(linear[0], linear[1], activation, rows, input, NULL, NULL, alone, NULL));
     assert_true(gli_dnn.run(linear[0], rows, input, gate, NULL) && (!gated || gli_dnn.run(linear[1], rows, input, up, NULL)));
     gli_activate(activation, gate, gated ? up : NULL, rows, out);
     g_autofree void *expected = product_input(device, gate, rows, out);
