@@ -26,13 +26,16 @@ typedef struct {
 /* Reads <root>/<class>/<site> of every class in `classes` (neurons.csv, precision.npz, edges.csv, modules.csv, and covariance.npy where it is).
  * `graph_class` is the class whose graph is steered by. Errors name the file; classes whose graphs have different neurons are refused. */
 GlintSteerLayer *glint_steer_layer_read(const char *root, char *const *classes, const char *graph_class, const char *towards, const char *away,
-                                        const GlintSite *site, gsize width, GError **error);
+                                        const GlintSite *site, gsize width, gsize head_size, GError **error);
 void glint_steer_layer_free(GlintSteerLayer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSteerLayer, glint_steer_layer_free)
 
 /* Neurons of the module, by decreasing degree inside it, then row: hubs first. GArray of gsize. */
 GArray *glint_steer_module(const GlintSteerLayer *self, int module);
 
+/* The precisions among some neurons: out[a * n + b] = T[rows[a], rows[b]]. */
+void glint_steer_submatrix(const GlintSteerLayer *self, const gsize *rows, gsize n, double *out);
+
 /* How well a set of neurons tells the classes apart: its discriminant score w'h, w = Theta_MM (mean[towards] - mean[away])_M, has means that lie
- * t pooled standard deviations apart. t is what is returned; with no covariance the variance of w'h is taken from Theta_MM^-1. */
+ * t pooled standard deviations apart. t is what is returned; with no covariance the variance of w'h is taken from Theta_MM^-1, which is the covariance given all others. */
 double glint_steer_separation(const GlintSteerLayer *self, const gsize *rows, gsize n);
