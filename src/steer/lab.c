@@ -20,8 +20,8 @@ struct GlintSteerLab {
     GArray *verbalisers[2];
     gsize skip, vocab, positions;
     float *base;       /* positions x vocab: log p, unsteered */
-    float *logits;     /* of a batch */
-    gsize batch_tokens;
+    float *logits;     /* of a batch: room for logits_rows of them */
+    gsize logits_rows, batch_tokens;
     double *kl;        /* positions: scratch */
 };
 
@@ -59,6 +59,16 @@ gsize glint_steer_texts_length(const GlintSteerTexts *self, gsize text) { return
 
 /* ---- running ---- */
 
+static gboolean need_logits(GlintSteerLab *self, gsize rows, GError **error)
+{
+    if (rows <= self->logits_rows)
+        return TRUE;
+    free(self->logits);
+    self->logits = malloc(rows * self->vocab * sizeof *self->logits);
+    self->logits_rows = self->logits ? rows : 0;
+    return self->logits || glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for %zu distributions over %zu tokens; give shorter texts", rows, self->vocab);
+}
+
 /* Called with the logits of one text at each of its tokens, or at the last alone. */
 typedef void (*Reader)(GlintSteerLab *self, gsize text, const float *logits, gsize n, gpointer user_data);
 
@@ -70,7 +80,7 @@ static gboolean run_batch(GlintSteerLab *self, const GlintSteerTexts *texts, gsi
     for (gsize k = 0; k <= n; k++)
         start[k] = start_of(texts, first + k) - start_of(texts, first);
     const GlintBatch batch = {tokens_of(texts, first), start, n};
-    if (!glint_check_interrupt(error) || !glint_model_forward(self->model, &batch, tap, tap ? 1 : 0, which, self->logits, error))
+    if (!glint_check_interrupt(error) || !need_logits(self, which == GLINT_LOGITS_LAST ? n : start[n], error) || !glint_model_forward(self->model, &batch, tap, tap ? 1 : 0, which, self->logits, error))
         return FALSE;
     for (gsize k = 0; k < n; k++)
         if (which == GLINT_LOGITS_LAST)
@@ -257,14 +267,6 @@ static void choose_neutral(GlintSteerLab *self, const GlintSteerTexts *neutral, 
     }
 }
 
-static gsize longest_text(const GlintSteerTexts *texts)
-{
-    gsize longest = 0;
-    for (gsize text = 0; text < glint_steer_texts_count(texts); text++)
-        longest = MAX(longest, glint_steer_texts_length(texts, text));
-    return longest;
-}
-
 GlintSteerLab *glint_steer_lab_new(GlintModel *model, const GlintSteerTexts *neutral, const GlintVerbalisers *verbalisers, gsize skip, gsize memory, GError **error)
 {
     const GlintModelInfo *info = glint_model_info(model);
@@ -277,11 +279,10 @@ GlintSteerLab *glint_steer_lab_new(GlintModel *model, const GlintSteerTexts *neu
         glint_fail(error, GLINT_ERROR_DATA, "there is no neutral text of at least %zu tokens to measure side effects on", skip + 2);
         return NULL;
     }
-    self->batch_tokens = MAX(CLAMP(LOGITS_BYTES / (self->vocab * sizeof(float)), 64, 4096), longest_text(self->neutral));
+    self->batch_tokens = CLAMP(LOGITS_BYTES / (self->vocab * sizeof(float)), 64, 4096);
     self->base = malloc(self->positions * self->vocab * sizeof *self->base);
-    self->logits = malloc(self->batch_tokens * self->vocab * sizeof *self->logits);
     self->kl = g_new0(double, self->positions);
-    if (!self->base || !self->logits) {
+    if (!self->base) {
         glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for the distributions of %zu positions over %zu tokens; give fewer or shorter neutral texts", self->positions, self->vocab);
         return NULL;
     }
