@@ -13,6 +13,7 @@
 
 #define LOGITS_BYTES ((gsize)64 << 20) /* of one batch */
 #define DEFAULT_MEMORY ((gsize)512 << 20)
+#define WORTH_THREADS 100000 /* logits */
 
 struct GlintSteerLab {
     GlintModel *model;
@@ -136,7 +137,7 @@ static void keep_base(GlintSteerLab *self, gsize text, const float *logits, gsiz
 {
     (void)user_data;
     float *base = self->base + position_of(self, text) * self->vocab;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n * self->vocab > WORTH_THREADS)
     for (gsize t = self->skip; t < n; t++) {
         const double norm = normaliser(logits + t * self->vocab, self->vocab);
         for (gsize v = 0; v < self->vocab; v++)
@@ -152,7 +153,7 @@ static void compare(GlintSteerLab *self, gsize text, const float *logits, gsize 
     const gsize first = position_of(self, text), V = self->vocab;
     const guint32 *tokens = tokens_of(self->neutral, text);
     double nll = 0, same = 0;
-#pragma omp parallel for schedule(static) reduction(+ : nll, same)
+#pragma omp parallel for schedule(static) reduction(+ : nll, same) if (n * V > WORTH_THREADS)
     for (gsize t = self->skip; t < n; t++) {
         const float *row = logits + t * V, *base = self->base + (first + t - self->skip) * V;
         const double norm = normaliser(row, V);
@@ -225,7 +226,7 @@ static void add_loss(GlintSteerLab *self, gsize text, const float *logits, gsize
     const Losses *into = user_data;
     const guint32 *tokens = tokens_of(into->texts, text);
     double sum = 0;
-#pragma omp parallel for schedule(static) reduction(+ : sum)
+#pragma omp parallel for schedule(static) reduction(+ : sum) if (n * self->vocab > WORTH_THREADS)
     for (gsize t = 0; t < n - 1; t++)
         sum += normaliser(logits + t * self->vocab, self->vocab) - (double)logits[t * self->vocab + tokens[t + 1]];
     into->loss[text] = n > 1 ? sum / (double)(n - 1) : 0;

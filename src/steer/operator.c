@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#define WORTH_THREADS 100000 /* multiplications */
 #define HUBS_SHARE 5 /* of the module: one in five neurons is a hub of the conditional operator */
 
 static const char *const names[GLINT_STEER_KINDS] = {"scale", "weight", "clamp", "shift", "conditional", "discriminant", "ablate-mean", "ablate-zero", "vector"};
@@ -34,6 +35,7 @@ void glint_steer_operator_free(GlintSteerOperator *self)
     g_free(self->column);
     g_free(self->matrix);
     g_free(self->constant);
+    g_free(self->centre);
     g_free(self);
 }
 
@@ -90,15 +92,30 @@ static void discriminant(const GlintSteerLayer *layer, const gsize *rows, gsize 
         direction[k] *= sqrt(wanted / length);
 }
 
-/* c and k; K is the caller's. */
+static gboolean sets_a_state(GlintSteerKind kind)
+{
+    return kind == GLINT_STEER_CLAMP || kind == GLINT_STEER_CONDITIONAL || kind == GLINT_STEER_ABLATE_MEAN || kind == GLINT_STEER_ABLATE_ZERO;
+}
+
+static gboolean has_direction(const GlintSteerOperator *self)
+{
+    for (gsize k = 0; k < self->n; k++)
+        if (self->constant[k] != 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* All but K, which is the caller's. */
 static gboolean fill(GlintSteerOperator *self, const GlintSteerLayer *layer, const gsize *rows, gsize hubs, GError **error)
 {
     const gsize n = self->n;
-    double largest = 0;
-    self->factor = self->kind == GLINT_STEER_SCALE ? 1 : self->kind == GLINT_STEER_WEIGHT || self->kind == GLINT_STEER_SHIFT || self->kind == GLINT_STEER_DISCRIMINANT ? 0 : -1;
+    self->factor = self->kind == GLINT_STEER_SCALE ? 1 : 0;
     self->constant = g_new0(double, n + 1);
+    self->centre = sets_a_state(self->kind) ? g_new0(double, n + 1) : NULL;
     for (gsize k = 0; k < n; k++) {
         self->column[k] = layer->column[rows[k]];
+        if (self->centre)
+            self->centre[k] = layer->overall[rows[k]];
         if (self->kind == GLINT_STEER_CLAMP)
             self->constant[k] = towards_of(layer, rows[k]);
         else if (self->kind == GLINT_STEER_SHIFT)
@@ -110,9 +127,7 @@ static gboolean fill(GlintSteerOperator *self, const GlintSteerLayer *layer, con
         return FALSE;
     if (self->kind == GLINT_STEER_DISCRIMINANT)
         discriminant(layer, rows, n, self->constant);
-    for (gsize k = 0; k < n; k++)
-        largest = MAX(largest, fabs(self->constant[k]));
-    if (largest == 0 && (self->kind == GLINT_STEER_SHIFT || self->kind == GLINT_STEER_DISCRIMINANT))
+    if ((self->kind == GLINT_STEER_SHIFT || self->kind == GLINT_STEER_DISCRIMINANT) && !has_direction(self))
         return glint_fail(error, GLINT_ERROR_DATA, "the classes have the same mean in all %zu neurons of layer %zu: there is no direction to steer in", n, layer->site.layer);
     return TRUE;
 }
@@ -157,19 +172,32 @@ GlintSteerOperator *glint_steer_operator_on(const GlintSteerOperator *self, cons
     return g_steal_pointer(&other);
 }
 
+/* h goes to the state by the share |a|; beyond 1 the state goes on, away from the mean. */
+static double towards_state(const GlintSteerOperator *self, gsize k, double strength, double before)
+{
+    const double size = fabs(strength), reach = size > 1 ? strength : strength < 0 ? -1 : 1;
+    const double state = self->centre[k] + reach * (self->constant[k] - self->centre[k]);
+    return size >= 1 ? state : before + size * (state - before);
+}
+
 void glint_steer_apply(const GlintSteerOperator *self, double strength, float *row, double *scratch)
 {
     const gsize n = self->n;
-    double *before = scratch, *move = scratch + n;
+    double *before = scratch, *after = scratch + n;
     for (gsize k = 0; k < n; k++)
         before[k] = (double)row[self->column[k]];
     for (gsize k = 0; k < n; k++) {
-        move[k] = self->factor * before[k] + (self->constant ? self->constant[k] : 0);
+        if (self->centre) {
+            after[k] = towards_state(self, k, strength, before[k]);
+            continue;
+        }
+        double move = self->factor * before[k] + self->constant[k];
         for (gsize j = 0; self->matrix && j < n; j++)
-            move[k] += self->matrix[k * n + j] * before[j];
+            move += self->matrix[k * n + j] * before[j];
+        after[k] = before[k] + strength * move;
     }
     for (gsize k = 0; k < n; k++)
-        row[self->column[k]] = (float)(before[k] + strength * move[k]);
+        row[self->column[k]] = (float)after[k];
 }
 
 static gboolean steer_rows(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer user_data, GError **error)
@@ -182,7 +210,8 @@ static gboolean steer_rows(const GlintSite *site, const GlintBatch *batch, float
                               glint_site_suffix(site->kind), width);
     if (steering->strength == 0)
         return TRUE;
-#pragma omp parallel
+    const gsize cost = batch->start[batch->n_sequences] * operator->n * (operator->matrix ? operator->n : 1);
+#pragma omp parallel if (cost > WORTH_THREADS)
     {
         double *scratch = g_new(double, 2 * operator->n);
         for (gsize s = 0; s < batch->n_sequences; s++) {

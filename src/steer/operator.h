@@ -1,18 +1,19 @@
 /* Steering operators: what is done to a module's neurons, as the Gaussian model of the graph suggests (docs/math/steering.md).
  *
- * Every operator is affine in the activations h_M of the module and linear in a strength a:
- *     h_M <- h_M + a (K h_M + c h_M + k),      K n x n or none, c a number, k a vector,
- * so that a = 0 changes nothing, and strengths can be found by bisection on what they do to the model. With m1, m0 the class
- * means (towards, away), m their mean, T the precision matrix, R_ij = -T_ij / sqrt(T_ii T_jj) off the diagonal:
- *   scale         h_M (1 + a)                               c = 1
- *   weight        h_M + a R_MM h_M                          K = R_MM (the original's: activations spread along the graph)
- *   clamp         (1 - a) h_M + a m1_M                      c = -1, k = m1_M
- *   shift         h_M + a (m1 - m0)_M                       k = (m1 - m0)_M
- *   conditional   (1 - a) h_M + a g, g_A = m1_A on the hubs A, g_B = m_B - T_BB^-1 T_BA (m1 - m)_A on the rest B of the module
- *   discriminant  h_M + a d, d = [T (m1 - m0)]_M scaled to the length of (m1 - m0)_M
- *   ablate-mean   (1 - a) h_M + a m_M                       a = 1: the mean of all classes
- *   ablate-zero   (1 - a) h_M                               a = 1: nothing is left
- *   vector        h + a k over given columns                the difference of means of the residual, and other baselines */
+ * A strength a says how much is done; a = 0 changes nothing, and strengths can be found by bisection on what they do to the model. With
+ * m1, m0 the class means (towards, away), m their mean, T the precision matrix, R_ij = -T_ij / sqrt(T_ii T_jj) off the diagonal:
+ *   scale         h_M <- (1 + a) h_M
+ *   weight        h_M <- h_M + a R_MM h_M                   the original's: activations spread along the graph
+ *   shift         h_M <- h_M + a (m1 - m0)_M
+ *   discriminant  h_M <- h_M + a d, d = [T (m1 - m0)]_M scaled to the length of (m1 - m0)_M
+ *   clamp         h_M <- g, g = m1_M
+ *   conditional   h_M <- g, g_A = m1_A on the hubs A, g_B = m_B - T_BB^-1 T_BA (m1 - m)_A on the rest B of the module
+ *   ablate-mean   h_M <- m_M
+ *   ablate-zero   h_M <- 0
+ *   vector        h <- h + a k over given columns           the difference of means of the residual, and other baselines
+ * The first four and the last are linear in a: h + a (K h + c h + k). The four that set a state go there by the share |a| up to |a| = 1, where
+ * nothing is left of h; beyond, which the ablations cannot, the state itself moves on, to m + a (g - m). (Going on along a straight line would
+ * turn h around and blow it up.) */
 #pragma once
 #include "model/model.h"
 #include "steer/layer.h"
@@ -33,7 +34,8 @@ typedef struct {
     gsize *column;     /* n: places in the site's activations */
     double *matrix;    /* n x n: K, or NULL */
     double factor;     /* c */
-    double *constant;  /* n: k, or NULL for 0 */
+    double *constant;  /* n: k, or the state g */
+    double *centre;    /* n: m, of operators that set a state; NULL for the others */
 } GlintSteerOperator;
 
 /* On the neurons `rows` of the layer, hubs first (glint_steer_module). `hubs`: how many of them the conditional operator sets; 0 = a fifth,
@@ -47,7 +49,7 @@ GlintSteerOperator *glint_steer_operator_on(const GlintSteerOperator *self, cons
 void glint_steer_operator_free(GlintSteerOperator *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSteerOperator, glint_steer_operator_free)
 
-/* a (K h + c h + k) is added to row h of the site's activations; in double precision, so that a = 0 keeps every bit. `scratch`: 2 n doubles. */
+/* Steers one row of the site's activations, in double precision, so that a = 0 keeps every bit. `scratch`: 2 n doubles. */
 void glint_steer_apply(const GlintSteerOperator *self, double strength, float *row, double *scratch);
 
 /* An operator at work in a forward pass: the tap's user data. */
