@@ -8,19 +8,34 @@
  * TILE / ROW_STEP of them, shared by all layers of one shape. Measured on Zen 4: single-thread tiles of 128 rows reach the
  * rate of the core (114 GFLOP/s f32, 220 bf16), creating a primitive takes 0.05 to 0.5 ms.
  *
+ * Products of up to THIN_ROWS rows, which decoding is made of, are memory's business and not oneDNN's: thin.c does them on the
+ * same packed weights, where it can read their layout (panels of 64 columns, which is what oneDNN's kernels for AVX-512 and AMX ask for).
+ * A weight's slabs are one block of memory, in huge pages where the system gives them: reading them is up to twice as fast.
+ *
  * Primitives are created while OpenMP is set to one thread, for oneDNN plans for the threads it sees then, and run inside a
  * parallel region, where it stays on the calling thread. Scratch memory is ours, one per thread. */
 #include "model/dnn.h"
 #include "base/error.h"
+#include "model/thin.h"
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { TILE = 128, ROW_STEP = 16, BUCKETS = TILE / ROW_STEP, SLAB = 512, SLAB_STEP = 64, ALIGN = 64 };
 
-/* Multiplications below which one thread does all: some 20 microseconds of work. */
-enum { WORTH_THREADS = 1000000 };
+/* Multiplications below which one thread does all: some 20 microseconds of work. The thin path is bound by memory. */
+enum { WORTH_THREADS = 1000000, WORTH_THREADS_THIN = 100000 };
+
+enum { THIN_ROWS = 8, HUGE_PAGE = 2 << 20 };
+
+/* A blocked layout of a matrix: outer strides of its two dimensions, then inner blocks from the outermost. */
+enum { BLOCK_LEVELS = 3 };
+typedef struct {
+    int n;
+    dnnl_dim_t stride[2], size[BLOCK_LEVELS], dim[BLOCK_LEVELS];
+} Blocks;
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t Layout; /* a pointer, to be destroyed */
@@ -36,6 +51,24 @@ static dnnl_status_t layout_any(Layout *layout, int n, const dnnl_dims_t dims, d
 }
 static dnnl_status_t layout_copy(Layout *to, LayoutView from) { return dnnl_memory_desc_clone(to, from); }
 static void layout_clear(Layout *layout) { g_clear_pointer(layout, dnnl_memory_desc_destroy); }
+static gboolean layout_blocks(LayoutView layout, Blocks *blocks)
+{
+    dnnl_format_kind_t kind = dnnl_format_kind_undef;
+    int n = 0;
+    const dnnl_dims_t *strides = NULL, *sizes = NULL, *dims = NULL;
+    if (dnnl_memory_desc_query(layout, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &n) != dnnl_success || n > BLOCK_LEVELS ||
+        dnnl_memory_desc_query(layout, dnnl_query_strides, &strides) != dnnl_success ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_blks, &sizes) != dnnl_success ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &dims) != dnnl_success)
+        return FALSE;
+    *blocks = (Blocks){.n = n, .stride = {(*strides)[0], (*strides)[1]}};
+    for (int i = 0; i < n; i++) {
+        blocks->size[i] = (*sizes)[i];
+        blocks->dim[i] = (*dims)[i];
+    }
+    return TRUE;
+}
 static dnnl_status_t matmul_create(dnnl_primitive_desc_t *pd, LayoutView x, LayoutView w, LayoutView b, LayoutView y,
                                    const_dnnl_primitive_attr_t attr, dnnl_engine_t engine)
 {
@@ -63,6 +96,18 @@ static dnnl_status_t layout_copy(Layout *to, LayoutView from)
     return dnnl_success;
 }
 static void layout_clear(Layout *layout) { memset(layout, 0, sizeof *layout); }
+static gboolean layout_blocks(LayoutView layout, Blocks *blocks)
+{
+    const dnnl_blocking_desc_t *from = &layout->format_desc.blocking;
+    if (layout->format_kind != dnnl_blocked || from->inner_nblks > BLOCK_LEVELS || layout->extra.flags)
+        return FALSE;
+    *blocks = (Blocks){.n = from->inner_nblks, .stride = {from->strides[0], from->strides[1]}};
+    for (int i = 0; i < from->inner_nblks; i++) {
+        blocks->size[i] = from->inner_blks[i];
+        blocks->dim[i] = from->inner_idxs[i];
+    }
+    return TRUE;
+}
 static dnnl_status_t matmul_create(dnnl_primitive_desc_t *pd, LayoutView x, LayoutView w, LayoutView b, LayoutView y,
                                    const_dnnl_primitive_attr_t attr, dnnl_engine_t engine)
 {
@@ -101,12 +146,14 @@ struct GliDevice {
     GPtrArray *kernels; /* of Kernel, owned */
     void *padded;       /* the last tile of x, filled up with zero rows */
     gsize padded_bytes;
+    void *wide; /* x of a thin product as f32, rows of even length */
+    gsize wide_bytes;
 };
 
 typedef struct {
     gsize first, width;
     dnnl_memory_t weight, bias; /* bias NULL when the linear has none */
-    void *weight_bytes;
+    char *weight_bytes;         /* in the linear's memory */
     Kernel *direct[BUCKETS], *tail[BUCKETS]; /* by rows / ROW_STEP - 1, found when first needed; owned by the device */
 } Slab;
 
@@ -114,6 +161,9 @@ struct GliLinear {
     GliDevice *device;
     gsize out, in, n_slabs;
     Slab *slabs;
+    void *memory;                   /* of all slabs */
+    gboolean thin;                  /* thin.c can read the layout: */
+    gsize panel_bytes, panel_step;  /* from panel to panel, and thin.h's step */
     float *bias;
 };
 
@@ -247,6 +297,7 @@ static void dnn_close(GliDevice *device)
     if (device->engine)
         dnnl_engine_destroy(device->engine);
     free(device->padded);
+    free(device->wide);
     g_free(device->workers);
     g_free(device);
 }
@@ -310,8 +361,8 @@ static void dnn_release(GliLinear *linear)
             dnnl_memory_destroy(linear->slabs[s].weight);
         if (linear->slabs[s].bias)
             dnnl_memory_destroy(linear->slabs[s].bias);
-        free(linear->slabs[s].weight_bytes);
     }
+    free(linear->memory);
     g_free(linear->slabs);
     g_free(linear->bias);
     g_free(linear);
@@ -322,10 +373,6 @@ static gboolean pack_slab(GliLinear *linear, Slab *slab, gboolean in_out, const 
 {
     GliDevice *device = linear->device;
     const Kernel *kernel = slab->direct[BUCKETS - 1];
-    const gsize bytes = dnnl_memory_desc_get_size(VIEW(kernel->weight));
-    gsize have = 0;
-    if (!reserve(&slab->weight_bytes, &have, bytes, error))
-        return FALSE;
     const char *start = (const char *)weight + slab->first * (in_out ? 1 : linear->in) * device->type_bytes;
     Layout plain;
     memset(&plain, 0, sizeof plain);
@@ -357,6 +404,51 @@ static gboolean pack_slab(GliLinear *linear, Slab *slab, gboolean in_out, const 
     return !failed(status, "cannot pack a weight", error);
 }
 
+/* Is every slab in panels of GLI_PANEL columns, as thin.h wants them? Either blocks [K][64] or [K][64][2] with a panel's blocks
+ * one behind the other, or plain rows of a width that panels fill. */
+static void look_at_layout(GliLinear *linear)
+{
+    const gboolean bf16 = linear->device->type == dnnl_bf16;
+    const gsize group = bf16 ? 2 : 1, size = linear->device->type_bytes;
+    for (gsize s = 0; s < linear->n_slabs; s++) {
+        const Slab *slab = &linear->slabs[s];
+        Blocks b;
+        if (!layout_blocks(VIEW(slab->direct[BUCKETS - 1]->weight), &b))
+            return;
+        const gboolean blocked = b.n == (bf16 ? 3 : 2) && b.dim[0] == 0 && b.dim[1] == 1 && b.size[1] == GLI_PANEL && (!bf16 || (b.dim[2] == 0 && b.size[2] == 2)) &&
+                                 b.stride[0] == b.size[0] * GLI_PANEL * (dnnl_dim_t)group;
+        const gboolean plain = b.n == 0 && !bf16 && b.stride[1] == 1 && slab->width % GLI_PANEL == 0;
+        const gsize panel = blocked ? (gsize)b.stride[1] * size : GLI_PANEL * size, step = blocked ? GLI_PANEL * group : (gsize)b.stride[0];
+        if ((!blocked && !plain) || (s > 0 && (panel != linear->panel_bytes || step != linear->panel_step)))
+            return;
+        linear->panel_bytes = panel;
+        linear->panel_step = step;
+    }
+    linear->thin = TRUE;
+}
+
+/* One block for all slabs. What is left of the last huge page stays small pages, so nothing is wasted. */
+static gboolean take_memory(GliLinear *linear, GError **error)
+{
+    gsize total = 0;
+    for (gsize s = 0; s < linear->n_slabs; s++)
+        total += round_up(dnnl_memory_desc_get_size(VIEW(linear->slabs[s].direct[BUCKETS - 1]->weight)), ALIGN);
+    const gboolean large = total >= 2 * HUGE_PAGE;
+    linear->memory = aligned_alloc(large ? HUGE_PAGE : ALIGN, MAX(total, ALIGN));
+    if (!linear->memory)
+        return glint_fail(error, GLINT_ERROR_FAILED, "not enough memory: %zu MB more were needed", total >> 20);
+#ifdef MADV_HUGEPAGE
+    if (large)
+        (void)madvise(linear->memory, total, MADV_HUGEPAGE); /* only a hint: refused, all works as well, slower */
+#endif
+    char *at = linear->memory;
+    for (gsize s = 0; s < linear->n_slabs; s++) {
+        linear->slabs[s].weight_bytes = at;
+        at += round_up(dnnl_memory_desc_get_size(VIEW(linear->slabs[s].direct[BUCKETS - 1]->weight)), ALIGN);
+    }
+    return TRUE;
+}
+
 static GliLinear *dnn_pack(GliDevice *device, gsize out, gsize in, gboolean in_out, const void *weight, const float *bias, GError **error)
 {
     GliLinear *linear = g_new0(GliLinear, 1);
@@ -369,13 +461,19 @@ static GliLinear *dnn_pack(GliDevice *device, gsize out, gsize in, gboolean in_o
         Slab *slab = &linear->slabs[s];
         slab->first = s * width;
         slab->width = MIN(width, out - slab->first);
-        Kernel *kernel = find_kernel(device, TILE, in, slab->width, out, bias != NULL, NULL, error);
-        slab->direct[BUCKETS - 1] = kernel;
-        good = kernel && pack_slab(linear, slab, in_out, weight, error);
-        if (good && bias)
-            good = !failed(dnnl_memory_create(&slab->bias, VIEW(kernel->bias), device->engine, linear->bias + slab->first), "cannot pack a bias", error);
+        slab->direct[BUCKETS - 1] = find_kernel(device, TILE, in, slab->width, out, bias != NULL, NULL, error);
+        good = slab->direct[BUCKETS - 1] != NULL;
     }
-    if (!good)
+    good = good && take_memory(linear, error);
+    for (gsize s = 0; good && s < linear->n_slabs; s++) {
+        Slab *slab = &linear->slabs[s];
+        good = pack_slab(linear, slab, in_out, weight, error);
+        if (good && bias)
+            good = !failed(dnnl_memory_create(&slab->bias, VIEW(slab->direct[BUCKETS - 1]->bias), device->engine, linear->bias + slab->first), "cannot pack a bias", error);
+    }
+    if (good)
+        look_at_layout(linear);
+    else
         g_clear_pointer(&linear, dnn_release);
     return linear;
 }
@@ -441,8 +539,47 @@ static dnnl_status_t run_pair(const GliLinear *linear, const Worker *worker, con
     return status;
 }
 
+/* Rows of x as f32, a zero behind each of odd length. */
+static gboolean widen(GliDevice *device, gsize rows, gsize in, const void *x, GError **error)
+{
+    const gsize width = in + in % 2;
+    if (!reserve(&device->wide, &device->wide_bytes, rows * width * sizeof(float), error))
+        return FALSE;
+    for (gsize r = 0; r < rows; r++) {
+        float *to = (float *)device->wide + r * width;
+        to[width - 1] = 0;
+        if (device->type == dnnl_f32)
+            memcpy(to, (const float *)x + r * in, in * sizeof *to);
+        else
+            for (gsize k = 0; k < in; k++) {
+                const guint32 bits = (guint32)((const guint16 *)x)[r * in + k] << 16;
+                memcpy(&to[k], &bits, sizeof bits);
+            }
+    }
+    return TRUE;
+}
+
+static gboolean run_thin(GliLinear *linear, gsize rows, const void *x, float *y, GError **error)
+{
+    GliDevice *device = linear->device;
+    if (!widen(device, rows, linear->in, x, error))
+        return FALSE;
+    const gsize per_slab = (linear->slabs[0].width + GLI_PANEL - 1) / GLI_PANEL, panels = (linear->out + GLI_PANEL - 1) / GLI_PANEL;
+    const gboolean worth = panels > 1 && device->n_workers > 1 && linear->in * linear->out > WORTH_THREADS_THIN;
+#pragma omp parallel for schedule(dynamic) num_threads(worth ? device->n_workers : 1)
+    for (gsize p = 0; p < panels; p++) {
+        const Slab *slab = &linear->slabs[p / per_slab];
+        const gsize first = p * GLI_PANEL;
+        const GliPanel panel = {slab->weight_bytes + p % per_slab * linear->panel_bytes, linear->panel_step, linear->in, device->type == dnnl_bf16};
+        gli_thin_panel(&panel, rows, device->wide, linear->bias ? linear->bias + first : NULL, MIN((gsize)GLI_PANEL, linear->out - first), y + first, linear->out);
+    }
+    return TRUE;
+}
+
 static gboolean dnn_run(GliLinear *linear, gsize rows, const void *x, float *y, GError **error)
 {
+    if (linear->thin && rows <= THIN_ROWS)
+        return run_thin(linear, rows, x, y, error);
     GliDevice *device = linear->device;
     const gsize full = rows / TILE, tail = rows % TILE, tiles = full + (tail ? 1 : 0), pairs = tiles * linear->n_slabs;
     if (!prepare(linear, full, tail, error))

@@ -120,7 +120,7 @@ static void embed(const Run *run)
     float *residual = self->residual.bytes;
     for (gsize s = 0; s < run->batch->n_sequences; s++) {
         const GliSpan *span = &run->spans[s];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (span->n_rows > 16)
         for (gsize t = 0; t < span->n_rows; t++) {
             float *row = residual + (span->first_row + t) * H;
             glint_tensor_to_f32(self->weights->tokens, run->batch->tokens[span->first_row + t] * H, H, row);
@@ -240,27 +240,35 @@ static gboolean run_layer(Run *run, GError **error)
     return TRUE;
 }
 
+/* The residual's rows that logits are wanted of go into `normed`, one behind the other; returns how many. */
+static gsize last_rows(const Run *run)
+{
+    const gsize H = run->model->arch.hidden;
+    const float *residual = run->model->residual.bytes;
+    float *to = run->model->normed.bytes;
+    gsize rows = 0;
+    for (gsize s = 0; s < run->batch->n_sequences; s++)
+        if (run->spans[s].n_rows)
+            memcpy(to + rows++ * H, residual + (run->batch->start[s + 1] - 1) * H, H * sizeof *to);
+    return rows;
+}
+
 static gboolean write_logits(Run *run, GlintLogits which, float *logits, GError **error)
 {
     GlintModel *self = run->model;
-    const gsize H = self->arch.hidden, V = self->arch.vocab;
-    gsize rows = run->n;
-    if (which == GLINT_LOGITS_LAST) {
-        rows = run->batch->n_sequences;
-        for (gsize s = 0; s < rows; s++) {
-            float *to = (float *)self->normed.bytes + s * H;
-            if (run->spans[s].n_rows)
-                memcpy(to, (float *)self->residual.bytes + (run->batch->start[s + 1] - 1) * H, H * sizeof *to);
-            else
-                memset(to, 0, H * sizeof *to);
-        }
-        memcpy(self->residual.bytes, self->normed.bytes, rows * H * sizeof(float));
-    }
-    gli_norm_rows(&self->weights->final_norm, self->residual.bytes, rows, H, self->normed.bytes);
-    if (!multiply(self, self->weights->head, rows, self->normed.bytes, H, logits, error))
+    const gsize H = self->arch.hidden, V = self->arch.vocab, rows = which == GLINT_LOGITS_LAST ? last_rows(run) : run->n;
+    float *normed = self->normed.bytes;
+    gli_norm_rows(&self->weights->final_norm, which == GLINT_LOGITS_LAST ? normed : self->residual.bytes, rows, H, normed);
+    if (!multiply(self, self->weights->head, rows, normed, H, logits, error))
         return FALSE;
     if (self->arch.final_softcap > 0)
         gli_softcap_rows((float)self->arch.final_softcap, logits, rows, V);
+    if (which == GLINT_LOGITS_ALL)
+        return TRUE;
+    gsize from = rows; /* spread over the sequences, from the last on: empty ones were left out */
+    for (gsize s = run->batch->n_sequences; s-- > from;)
+        if (run->spans[s].n_rows)
+            memcpy(logits + s * V, logits + --from * V, V * sizeof *logits);
     return TRUE;
 }
 

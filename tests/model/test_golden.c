@@ -86,10 +86,13 @@ static void check_case(const char *name, int number)
     const double expected = json_number_value(json_object_get(golden, "nll_sum_prompt"));
     expect_close("likelihood of the prompt", fabs(nll - expected) / expected, LIMIT);
 
-    g_autoptr(GArray) out = g_array_new(FALSE, FALSE, sizeof(guint32));
-    assert_true(glint_model_generate_greedy(model, ids, n, n_greedy, NULL, 0, NULL, 0, out, NULL));
-    assert_int_equal(out->len, n_greedy);
-    assert_memory_equal(out->data, greedy, n_greedy * sizeof *greedy);
+    GlintGenerateSettings settings;
+    glint_generate_settings_init(&settings);
+    settings.max_new_tokens = n_greedy;
+    g_autoptr(GlintGeneration) generation = glint_generate(model, NULL, &(GlintPrompt){ids, n}, 1, &settings, NULL);
+    assert_non_null(generation);
+    assert_int_equal(generation->texts[0].tokens->len, n_greedy);
+    assert_memory_equal(generation->texts[0].tokens->data, greedy, n_greedy * sizeof *greedy);
 }
 
 static void test_stories_0(void **state) { (void)state; check_case("stories260K", 0); }
