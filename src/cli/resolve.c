@@ -1,6 +1,9 @@
 /* Names to paths. See resolve.h. The cache layout is huggingface_hub's: models--org--name/{refs/<revision>, snapshots/<commit>/}. */
 #include "cli/resolve.h"
 #include "base/error.h"
+#include "base/talk.h"
+#include "hub/dataset.h"
+#include "hub/dataset_name.h"
 
 #include <string.h>
 
@@ -81,15 +84,57 @@ char *glint_resolve_model(const char *name, GError **error)
     return NULL;
 }
 
-char *glint_resolve_dataset(const char *name, GError **error)
+/* A name with a slash may be a path with a typo as well as a data set of the hub, so a refusal says both. */
+static gboolean from_hub(const char *name, const GlintDatasetOptions *options, GlintHubDataset *out, GError **error)
 {
+    GlintHubDatasetOptions hub = {options->text_column, options->label_column, options->max_samples, options->seed};
+    const char *canonical = glint_dataset_alias(name);
+    if (canonical)
+        glint_say("data: '%s' is %s on the Hugging Face hub", name, canonical);
+    if (glint_hub_dataset_fetch(name, &hub, out, error))
+        return TRUE;
+    if (canonical && strcmp(canonical, "stanfordnlp/imdb") == 0 && !g_error_matches(*error, GLINT_ERROR, GLINT_ERROR_INTERRUPTED))
+        g_prefix_error(error, "the original archive has the same reviews: --dataset https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz; ");
+    else if (!canonical && !strchr(name, ':'))
+        g_prefix_error(error, "there is no file or folder '%s', and on the hub: ", name);
+    return FALSE;
+}
+
+static gboolean fail_no_dataset(const char *name, GError **error)
+{
+    const char *near = glint_dataset_nearest(name);
+    g_autofree char *hint = near ? g_strdup_printf("; did you mean '%s' (%s)?", near, glint_dataset_alias(near)) : g_strdup("");
+    return glint_fail(error, GLINT_ERROR_IO, "there is no data set '%s'; give a folder with one sub-folder of .txt files per class, an archive of that, a .jsonl, .csv, .tsv or .txt file, "
+                      "or a data set of the hub as org/name%s", name, hint);
+}
+
+static gboolean find_dataset(const char *name, const GlintDatasetOptions *options, GlintHubDataset *out, GError **error)
+{
+    g_auto(GlintDatasetName) parsed = {0};
     if (strcmp(name, "demo") == 0)
-        return demo_path("reviews.jsonl", error);
+        return (out->path = demo_path("reviews.jsonl", error)) != NULL;
     if (g_file_test(name, G_FILE_TEST_EXISTS))
-        return g_strdup(name);
-    if (strcmp(name, "imdb") == 0 || strcmp(name, "stanfordnlp/imdb") == 0)
-        glint_fail(error, GLINT_ERROR_IO, "the data set '%s' is not here; download aclImdb_v1.tar.gz from https://ai.stanford.edu/~amaas/data/sentiment/ and give its path: --dataset aclImdb_v1.tar.gz", name);
-    else
-        glint_fail(error, GLINT_ERROR_IO, "there is no data set '%s'; give a folder with one sub-folder of .txt files per class, an archive of that, or a .jsonl, .csv, .tsv or .txt file", name);
-    return NULL;
+        return (out->path = g_strdup(name)) != NULL;
+    if (g_str_has_prefix(name, "https://") || g_str_has_prefix(name, "http://"))
+        return (out->path = glint_hub_download_url(name, error)) != NULL;
+    return glint_dataset_name_parse(name, &parsed) ? from_hub(name, options, out, error) : fail_no_dataset(name, error);
+}
+
+GlintDataset *glint_resolve_open_dataset(const char *name, const GlintDatasetOptions *options, char **path, GError **error)
+{
+    g_auto(GlintHubDataset) found = {0};
+    g_autoptr(GError) problem = NULL;
+    if (!find_dataset(name, options, &found, &problem)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
+    GlintDatasetOptions own = *options;
+    if (found.text_column)
+        own.text_column = found.text_column;
+    if (found.label_column)
+        own.label_column = found.label_column;
+    GlintDataset *dataset = glint_dataset_open(found.path, &own, error);
+    if (dataset && path)
+        *path = g_steal_pointer(&found.path);
+    return dataset;
 }

@@ -63,7 +63,7 @@ static guint distance(const char *a, const char *b)
 const char *glint_dataset_nearest(const char *bare)
 {
     const char *best = NULL;
-    guint least = strlen(bare) > 4 ? 3 : 2; /* of a short name, two letters are half of it */
+    guint least = strlen(bare) > 3 ? 3 : 2; /* of a shorter name, two letters are most of it */
     for (gsize k = 0; k < G_N_ELEMENTS(aliases); k++) {
         guint d = distance(bare, aliases[k].bare);
         if (d < least) {

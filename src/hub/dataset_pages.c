@@ -12,14 +12,14 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "hub/page_order.h"
+#include "hub/part_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { MIN_BLIND = 8, MAX_TIMES = 4, PAGES_A_CLASS = 4, LOCK_POLL_US = 200000 };
+enum { MIN_BLIND = 8, MAX_TIMES = 4, PAGES_A_CLASS = 4 };
 
 typedef struct {
     const GlintPagePlan *plan;
@@ -118,36 +118,6 @@ static gboolean count_line(Fetch *self, const char *line, gsize length)
 }
 
 /* ---- the part file ---- */
-
-static int open_part(const char *part, GError **error)
-{
-    g_autofree char *folder = g_path_get_dirname(part);
-    if (!glint_mkdir(folder, error))
-        return -1;
-    gboolean said = FALSE;
-    for (;;) {
-        int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0) {
-            glint_fail_errno(error, errno, "cannot write '%s'", part);
-            return -1;
-        }
-        struct stat opened, named;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            if (fstat(fd, &opened) == 0 && stat(part, &named) == 0 && opened.st_ino == named.st_ino)
-                return fd; /* else: whoever held it has finished and removed it */
-        } else if (errno != EWOULDBLOCK) {
-            return fd; /* a file system without locks */
-        } else {
-            if (!said)
-                glint_say("data: another glint is fetching the same, waiting for it (%s)", part);
-            said = TRUE;
-            g_usleep(LOCK_POLL_US);
-        }
-        close(fd);
-        if (!glint_check_interrupt(error))
-            return -1;
-    }
-}
 
 /* The end of `n` lines that begin at `text`, NULL when there are fewer or one of them is no row. */
 static const char *take_lines(Fetch *self, const char *text, const char *end, guint64 n)
@@ -280,7 +250,7 @@ static void tell(const Fetch *self)
 static gboolean fetch_pages(Fetch *self, int fd, const char *part, GError **error)
 {
     guint64 page = 0;
-    gboolean more;
+    gboolean more = FALSE;
     if (!resume(self, fd, part, &page, &more, error))
         return FALSE;
     if (self->pages->len > 0 && more)
@@ -301,7 +271,7 @@ static gboolean fetch_pages(Fetch *self, int fd, const char *part, GError **erro
 gboolean glint_pages_fetch(const GlintPagePlan *plan, const char *path, GError **error)
 {
     g_autofree char *part = g_strconcat(path, ".part", NULL);
-    int fd = open_part(part, error);
+    int fd = glint_part_open(part, error);
     if (fd < 0)
         return FALSE;
     Fetch fetch;

@@ -297,6 +297,7 @@ static const char *format_of(const char *path, GError **error)
 {
     static const char *const archive[] = {".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tar.zst", ".zip", NULL};
     static const char *const jsonl[] = {".jsonl", ".ndjson", NULL}, *const csv[] = {".csv", NULL}, *const tsv[] = {".tsv", NULL}, *const txt[] = {".txt", NULL};
+    static const char *const parquet[] = {".parquet", ".arrow", ".feather", NULL};
     struct stat status;
     if (stat(path, &status) != 0) {
         glint_fail(error, GLINT_ERROR_IO, "cannot open dataset %s: %s", path, g_strerror(errno));
@@ -318,6 +319,11 @@ static const char *format_of(const char *path, GError **error)
         return "tsv";
     if (has_suffix(path, txt))
         return "txt";
+    if (has_suffix(path, parquet)) {
+        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: Parquet and Arrow files are not read; convert it with: python3 -c \"import pandas; pandas.read_parquet('%s').to_json('data.jsonl', orient='records', lines=True)\", "
+                   "or give the data set's name on the hub, org/name", path, path);
+        return NULL;
+    }
     glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: not a kind of dataset that glint reads; give a folder with one sub-folder of .txt files per class, "
                "such a folder as .tar.gz, .tar.xz or .zip, or a file ending in .jsonl, .csv, .tsv or .txt", path);
     return NULL;

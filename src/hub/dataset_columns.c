@@ -1,6 +1,6 @@
 /* Guessing the text and the label column. Labelled sets of the hub call them by a few names; a set with several candidates (the
  * two sentences of an inference task, coarse and fine classes) is for the user to decide, so no order among equals is made up. */
-#include "hub/columns.h"
+#include "hub/dataset_columns.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -93,7 +93,7 @@ static gboolean guess_label(const GlintSplit *split, const GlintColumn **label, 
            (*label || guess(split, "label", label_names, G_N_ELEMENTS(label_names), may_be_label, label, error));
 }
 
-gboolean glint_columns_choose(const GlintSplit *split, const char *text_column, const char *label_column, const GlintColumn **text,
+gboolean glint_dataset_columns_choose(const GlintSplit *split, const char *text_column, const char *label_column, const GlintColumn **text,
                               const GlintColumn **label, GError **error)
 {
     *text = *label = NULL;
