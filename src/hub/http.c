@@ -629,9 +629,16 @@ static GlintHttpReply *call_and_clear(Call *call, const char *url, const GlintHt
     call->max_bytes = request->max_bytes > 0 ? request->max_bytes : DEFAULT_MAX_BYTES;
     call->connect_timeout = request->connect_timeout > 0 ? request->connect_timeout : DEFAULT_TIMEOUT;
     call->stall_timeout = request->stall_timeout > 0 ? request->stall_timeout : DEFAULT_TIMEOUT;
-    CURL *handle = take_handle();
-    GlintHttpReply *reply = run(call, handle, error);
-    give_handle(handle);
+    GlintHttpReply *reply = NULL;
+    g_autofree char *origin = origin_of(url);
+    if (origin != NULL) {
+        CURL *handle = take_handle();
+        reply = run(call, handle, error);
+        give_handle(handle);
+    } else {
+        g_autofree char *plain = glint_http_plain_url(url);
+        glint_fail(error, GLINT_ERROR_IO, "%s is no http or https address", plain);
+    }
     g_clear_pointer(&call->reply, glint_http_reply_free);
     g_free(call->validator);
     g_clear_error(&call->problem);

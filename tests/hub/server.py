@@ -8,7 +8,7 @@ ROOT/models/ORG/NAME/.gated            files need the token "hf_good"; any other
 ROOT/models/ORG/NAME/.moved            holds the id to which the repository was renamed (307)
 ROOT/datasets/ORG--NAME.json           {config: {split: {"features": [...], "rows": [{...}, ...], "partial": false}}} for /rows, /splits, /info
 ROOT/faults.json                       list of faults, see below; read again whenever it changes, counters start afresh then
-ROOT/log.jsonl                         one line per request: method, path, host, authorization, range, status
+ROOT/log.jsonl                         one line per request: method, path, host, authorization, range, status, whether it came as to a proxy
 
 Large files (*.safetensors, *.model, *.bin, or 64 KiB and more) are LFS: `resolve` redirects to another *host*
 (localhost for 127.0.0.1), at /cdn/SHA256, as the hub does to its content network; small ones to /api/resolve-cache/ on the same host.
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
     def note(self, status):
         line = {"method": self.command, "path": self.path, "host": self.headers.get("Host"),
                 "authorization": self.headers.get("Authorization"), "range": self.headers.get("Range"),
-                "if_range": self.headers.get("If-Range"), "agent": self.headers.get("User-Agent"), "status": status}
+                "if_range": self.headers.get("If-Range"), "agent": self.headers.get("User-Agent"), "proxied": self.proxied, "status": status}
         with self.server.log_lock, open(self.server.root / "log.jsonl", "a") as out:
             out.write(json.dumps(line) + "\n")
 
@@ -309,6 +309,9 @@ class Handler(BaseHTTPRequestHandler):
         raise Fail(404, "", "no such address")
 
     def answer(self):
+        self.proxied = self.path.startswith("http://")  # asked as a proxy: the host in the address is not looked up
+        if self.proxied:
+            self.path = "/" + self.path.split("/", 3)[3]
         fault = self.server.faults.find(self.command, self.path)
         if fault.get("do") == "drop":
             self.note(0)
