@@ -301,8 +301,7 @@ class Handler(BaseHTTPRequestHandler):
         if path in ("/rows", "/splits", "/info"):
             return {"/rows": self.rows, "/splits": self.splits, "/info": self.info}[path](query, fault)
         if path == "/echo":  # what a request looked like, for tests of the HTTP layer
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            return self.send_json({"method": self.command, "headers": {k.lower(): v for k, v in self.headers.items()}, "body": body,
+            return self.send_json({"method": self.command, "headers": {k.lower(): v for k, v in self.headers.items()}, "body": self.body,
                                    "query": query}, fault=fault)
         if path == "/redirect":  # to ?to= with ?status=
             return self.send(int(query.get("status", 302)), b"", {"Location": query["to"]})
@@ -312,6 +311,7 @@ class Handler(BaseHTTPRequestHandler):
         self.proxied = self.path.startswith("http://")  # asked as a proxy: the host in the address is not looked up
         if self.proxied:
             self.path = "/" + self.path.split("/", 3)[3]
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         fault = self.server.faults.find(self.command, self.path)
         if fault.get("do") == "drop":
             self.note(0)
@@ -331,13 +331,21 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = answer
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # clients that go away are what the tests are about
+            super().handle_error(request, client_address)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", options.port), Handler)
     server.root, server.log_lock = options.root, threading.Lock()
     server.faults = Faults(options.root / "faults.json")
     temporary = options.root / ".port"
