@@ -3,7 +3,7 @@
 
     server.py ROOT [--port N]          serves until killed; writes its port into ROOT/port once it listens
 
-ROOT/models/ORG/NAME/REVISION/...      a repository's files, one folder per branch; the commit is a hash of the content
+ROOT/models/ORG/NAME/REVISION/...      a repository's files, one folder per branch (percent-encoded); the commit is a hash of the content
 ROOT/models/ORG/NAME/.gated            files need the token "hf_good"; any other token is told 403, none 401
 ROOT/models/ORG/NAME/.moved            holds the id to which the repository was renamed (307)
 ROOT/datasets/ORG--NAME.json           {config: {split: {"features": [...], "rows": [{...}, ...], "partial": false}}} for /rows, /splits, /info
@@ -20,6 +20,7 @@ let through first). The first one that matches strikes:
     slow     "rate" bytes a second                                   flip     one bit of the body's byte "after" is wrong
     short    leave the last "after" bytes away, Content-Length too   norange  ignore Range
     unsized  no Content-Length, and cut after "after" bytes          listing  change keys of the file "file" in the repository's listing by "set"
+    noblobs  the listing tells neither sizes nor hashes
 """
 import argparse
 import hashlib
@@ -93,7 +94,7 @@ class Repository:
         """The branch's folder and commit."""
         for branch in self.branches():
             commit = self.commit(branch)
-            if urllib.parse.unquote(revision) in (branch.name, commit):
+            if urllib.parse.unquote(revision) in (urllib.parse.unquote(branch.name), commit):
                 return branch, commit
         raise Fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
 
@@ -206,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         siblings = []
         for path in repo.files(branch):
             entry = {"rfilename": path.relative_to(branch).as_posix()}
-            if query.get("blobs"):
+            if query.get("blobs") and fault.get("do") != "noblobs":
                 data = path.read_bytes()
                 entry.update(size=len(data), blobId=blob_id(data))
                 if is_lfs(path):
@@ -217,6 +218,18 @@ class Handler(BaseHTTPRequestHandler):
         gated = "manual" if (repo.folder / ".gated").exists() else False
         return self.send_json({"id": repo.name, "modelId": repo.name, "sha": commit, "private": False, "gated": gated,
                                "siblings": siblings, "tags": [], "downloads": 0}, fault=fault)
+
+    def tree(self, org, name, revision):
+        repo, _ = self.repository(org, name)
+        branch, _ = repo.find(revision)
+        entries = []
+        for path in repo.files(branch):
+            data = path.read_bytes()
+            entry = {"type": "file", "path": path.relative_to(branch).as_posix(), "size": len(data), "oid": blob_id(data)}
+            if is_lfs(path):
+                entry["lfs"] = {"oid": etag_of(path), "size": len(data), "pointerSize": 134}
+            entries.append(entry)
+        return self.send_json(entries)
 
     def resolve(self, org, name, revision, file, fault):
         repo, moved = self.repository(org, name)
@@ -292,6 +305,8 @@ class Handler(BaseHTTPRequestHandler):
         path, query = split.path, dict(urllib.parse.parse_qsl(split.query))
         if found := re.fullmatch(r"/api/models/([^/]+)/([^/]+)(?:/revision/([^/]+))?", path):
             return self.listing(found[1], found[2], found[3] or "main", query, fault)
+        if found := re.fullmatch(r"/api/models/([^/]+)/([^/]+)/tree/([^/]+)", path):  # only the Python client asks this
+            return self.tree(*found.groups())
         if found := re.fullmatch(r"/api/resolve-cache/models/([^/]+)/([^/]+)/([^/]+)/(.+)", path):
             return self.content(*found.groups(), fault, cdn=False)
         if found := re.fullmatch(r"/cdn/([^/]+)/([^/]+)/([^/]+)/(.+)", path):
