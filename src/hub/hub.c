@@ -143,7 +143,8 @@ static gboolean want(Fetch *fetch, const GlintRepo *repo, const char *name)
     return file != NULL;
 }
 
-/* The index's bytes: of the blob when it is here, else from the server. Checked against its hash either way. */
+/* The index: of the cache when it is there, else straight from the server (a dry run writes nothing); the copy that goes into the cache is
+ * checked by its hash like every file. */
 static json_t *read_index(const Fetch *fetch, const GlintRepo *repo, GError **error)
 {
     GlintRepoFile *file = glint_repo_find(repo, INDEX);

@@ -217,4 +217,21 @@ fetched
 [ "$(cat many?.txt | sort -u | wc -l)" -eq 1 ] || fail "four fetches gave different paths"
 [ "$(asked '/cdn/.*model.safetensors')" -eq 1 ] || fail "four fetches at once downloaded the weights more than once"
 [ -z "$(find "$HUB" -name '*.incomplete' -o -name '*.tmp' -o -name '.glint*')" ] || fail "something was left behind"
+
+# ---- https: the certificate must be trusted, and the way never leads back to http
+command -v openssl >/dev/null || { echo "no openssl command: https is not tested"; exit 0; }
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout key.pem -out cert.pem 2>/dev/null ||
+    fail "openssl makes no certificate"
+cat key.pem cert.pem >both.pem
+kill "$SERVER"; rm "$ROOT/port"
+$PYTHON "$SOURCE/tests/hub/server.py" "$ROOT" --cert both.pem 2>server.txt &
+SERVER=$!
+for _ in $(seq 300); do [ -s "$ROOT/port" ] && break; sleep 0.1; done
+export HF_ENDPOINT=https://127.0.0.1:$(cat "$ROOT/port")
+fresh
+expect 1 "$GLINT" fetch tiny/one;                          one_error; says err.txt 'certificate is not trusted.*CURL_CA_BUNDLE'
+export CURL_CA_BUNDLE=$WORK/cert.pem
+expect 0 "$GLINT" fetch tiny/one; fetched
+fresh '[{"path": "/api/", "do": "status", "status": 302, "headers": {"Location": "http://127.0.0.1:1/"}}]'
+expect 1 "$GLINT" fetch tiny/one;                          one_error; says err.txt 'from https to http'
 exit 0

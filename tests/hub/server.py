@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A server that speaks the Hugging Face hub's API from a folder, and misbehaves on request. For tests: standard library only.
 
-    server.py ROOT [--port N]          serves until killed; writes its port into ROOT/port once it listens
+    server.py ROOT [--port N] [--cert PEM]    serves until killed, https with a key and certificate; writes its port into ROOT/port once it listens
 
 ROOT/models/ORG/NAME/REVISION/...      a repository's files, one folder per branch (percent-encoded); the commit is a hash of the content
 ROOT/models/ORG/NAME/.gated            files need the token "hf_good"; any other token is told 403, none 401
@@ -27,6 +27,7 @@ import hashlib
 import json
 import pathlib
 import re
+import ssl
 import sys
 import threading
 import time
@@ -244,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": commit, "X-Linked-Size": str(size), "X-Linked-Etag": f'"{etag}"', "Accept-Ranges": "bytes"}
         if is_lfs(path):
             host = self.headers.get("Host", "").replace("127.0.0.1", "localhost")
-            headers["Location"] = f"http://{host}/cdn/{org}/{name}/{commit}/{file}?signature=secret-of-the-cdn"
+            headers["Location"] = f"{self.server.scheme}://{host}/cdn/{org}/{name}/{commit}/{file}?signature=secret-of-the-cdn"
             return self.send(302, b"Found. Redirecting", headers)
         headers["Location"] = f"/api/resolve-cache/models/{org}/{name}/{commit}/{file}?etag=%22{etag}%22"
         return self.send(307, b"Temporary Redirect", headers)
@@ -351,7 +352,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionError):  # clients that go away are what the tests are about
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):  # clients that go away are what the tests are about
             super().handle_error(request, client_address)
 
 
@@ -359,8 +360,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--cert", type=pathlib.Path)
     options = parser.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
+    server.scheme = "http"
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.scheme = "https"
     server.root, server.log_lock = options.root, threading.Lock()
     server.faults = Faults(options.root / "faults.json")
     temporary = options.root / ".port"
