@@ -48,11 +48,12 @@ static int run(int argc, char **argv, GError **error)
     const GOptionEntry extra[] = {
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "print the files and their sizes, fetch nothing (default: off)", NULL},
         {"tokenizer-only", 0, 0, G_OPTION_ARG_NONE, &tokenizer_only, "leave the weights away (default: off)", NULL},
-        {"cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, "cache folder (default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub)", "DIR"},
+        {"cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir,
+         "cache folder (default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub)", "DIR"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     if (!glint_args_parse(&args, GLINT_ARGS_JSON, extra, "ORG/NAME[@REVISION]",
                           "Fetches a model from the Hugging Face hub into its cache, which it shares with the Python client, and prints the folder.\n"
-                          "Only what glint reads is fetched; a fetch that was cut is continued. Every command that takes --model does this by itself.",
+                          "Only what glint reads is fetched; a fetch that was cut is continued. Commands with --model do this by themselves.",
                           "glint fetch openai-community/gpt2", &argc, &argv, error))
         return 0;
     if (argc != 2)

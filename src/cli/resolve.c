@@ -25,7 +25,8 @@ static char *demo_path(const char *entry, GError **error)
 static char *fail_unknown(const char *name, GError **error)
 {
     g_autofree char *meant = glint_hub_suggest(name);
-    glint_fail(error, GLINT_ERROR_IO, "there is no model folder '%s'; give a folder with config.json, model.safetensors and tokenizer.json, or org/name of the Hugging Face hub%s%s%s", name,
+    glint_fail(error, GLINT_ERROR_IO, "there is no model folder '%s'; give a folder with config.json, model.safetensors and tokenizer.json, or "
+               "org/name of the Hugging Face hub%s%s%s", name,
                meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
     return NULL;
 }
@@ -38,7 +39,8 @@ static char *resolve(const char *name, gboolean tokenizer_only, GError **error)
         g_autofree char *config = g_build_filename(name, "config.json", NULL);
         if (g_file_test(name, G_FILE_TEST_IS_DIR) && g_file_test(config, G_FILE_TEST_EXISTS))
             return g_strdup(name);
-        glint_fail(error, GLINT_ERROR_IO, "'%s' is no model folder; give the folder that holds config.json, model.safetensors and tokenizer.json", name);
+        glint_fail(error, GLINT_ERROR_IO, "'%s' is no model folder; give the folder that holds config.json, model.safetensors and tokenizer.json",
+                   name);
         return NULL;
     }
     if (!glint_hub_is_name(name))

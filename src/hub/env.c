@@ -68,7 +68,8 @@ static gboolean check_token(const char *token, const char *origin, GError **erro
 {
     for (const char *p = token; *p != '\0'; p++) {
         if (!g_ascii_isgraph(*p))
-            return glint_fail(error, GLINT_ERROR_USAGE, "%s holds blanks, control characters or letters beyond ASCII, which no token has; set it again", origin);
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s holds blanks, control characters or letters beyond ASCII, which no token has; set it "
+                              "again", origin);
     }
     return TRUE;
 }

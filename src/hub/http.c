@@ -155,12 +155,14 @@ static gboolean begin_body(Call *call, CURL *handle)
     gint64 first = 0, total = length;
     if (call->reply->status == 206) {
         if (!read_content_range(glint_http_reply_header(call->reply, "content-range"), &first, &total) || first != call->held)
-            return refuse(call, GLINT_ERROR_IO, "%s: the server answered with another piece of the file than byte %" G_GINT64_FORMAT " on", url, call->held);
+            return refuse(call, GLINT_ERROR_IO, "%s: the server answered with another piece of the file than byte %" G_GINT64_FORMAT " on", url,
+                call->held);
     } else if (call->held > 0 && !rewind_file(call, 0)) { /* Range was ignored, or the file has changed */
         return FALSE;
     }
     if (total >= 0 && call->size >= 0 && total != call->size)
-        return refuse(call, GLINT_ERROR_IO, "%s: the server offers %" G_GINT64_FORMAT " bytes, %" G_GINT64_FORMAT " were expected", url, total, call->size);
+        return refuse(call, GLINT_ERROR_IO, "%s: the server offers %" G_GINT64_FORMAT " bytes, %" G_GINT64_FORMAT " were expected", url, total,
+            call->size);
     const char *etag = glint_http_reply_header(call->reply, "etag");
     g_free(call->validator);
     call->validator = etag != NULL && etag[0] == '"' ? g_strdup(etag) : NULL; /* weak ones are no use for If-Range */

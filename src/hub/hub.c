@@ -125,10 +125,12 @@ static GlintHubSnapshot *offline(const Fetch *fetch, GError **error)
     g_autofree char *missing = NULL;
     GlintHubSnapshot *self = from_cache(fetch, FALSE, &missing);
     if (self == NULL && missing != NULL)
-        glint_fail(error, GLINT_ERROR_IO, "'%s' (revision %s) is in the Hugging Face cache %s only in part, %s is missing, and HF_HUB_OFFLINE is set; unset it to fetch the rest",
+        glint_fail(error, GLINT_ERROR_IO, "'%s' (revision %s) is in the Hugging Face cache %s only in part, %s is missing, and HF_HUB_OFFLINE is "
+                   "set; unset it to fetch the rest",
                    fetch->name.id, fetch->name.revision, fetch->cache, missing);
     else if (self == NULL)
-        glint_fail(error, GLINT_ERROR_IO, "'%s' is neither a folder nor in the Hugging Face cache %s (revision %s), and HF_HUB_OFFLINE is set; unset it to fetch the model, or give the path of a model folder",
+        glint_fail(error, GLINT_ERROR_IO, "'%s' is neither a folder nor in the Hugging Face cache %s (revision %s), and HF_HUB_OFFLINE is set; "
+                   "unset it to fetch the model, or give the path of a model folder",
                    fetch->name.id, fetch->cache, fetch->name.revision);
     return self;
 }
@@ -182,7 +184,8 @@ static gboolean want_shards(Fetch *fetch, const GlintRepo *repo, GError **error)
     json_object_foreach (map, tensor, value) {
         const char *shard = json_string_value(value);
         if (shard == NULL || !glint_cache_is_plain_name(shard) || !g_str_has_suffix(shard, ".safetensors"))
-            return glint_fail(error, GLINT_ERROR_FORMAT, "%s of '%s': the file of '%s' should be the name of a .safetensors file beside it", INDEX, fetch->name.id, tensor);
+            return glint_fail(error, GLINT_ERROR_FORMAT, "%s of '%s': the file of '%s' should be the name of a .safetensors file beside it",
+                              INDEX, fetch->name.id, tensor);
         if (g_hash_table_add(seen, (gpointer)shard) && !want(fetch, repo, shard))
             return glint_fail(error, GLINT_ERROR_FORMAT, "%s of '%s' names %s, which the repository does not have", INDEX, fetch->name.id, shard);
     }
@@ -197,11 +200,14 @@ static gboolean fail_no_weights(const Fetch *fetch, const GlintRepo *repo, GErro
         for (guint i = 0; i < repo->files->len; i++) {
             const GlintRepoFile *file = g_ptr_array_index(repo->files, i);
             if (g_str_has_suffix(file->name, endings[k]))
-                return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "'%s' (revision %s) has no model.safetensors, only the likes of %s, and glint reads the safetensors form of a whole model; look for a revision "
-                                  "or another repository of this model that has it, or convert it with transformers' save_pretrained", fetch->name.id, fetch->name.revision, file->name);
+                return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "'%s' (revision %s) has no model.safetensors, only the likes of %s, and glint "
+                                  "reads the safetensors form of a whole model; look for a revision "
+                                  "or another repository of this model that has it, or convert it with transformers' save_pretrained",
+                                      fetch->name.id, fetch->name.revision, file->name);
         }
     }
-    return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "'%s' (revision %s) has no model.safetensors and no weights of any other kind; is it a model?", fetch->name.id, fetch->name.revision);
+    return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "'%s' (revision %s) has no model.safetensors and no weights of any other kind; is it a "
+                      "model?", fetch->name.id, fetch->name.revision);
 }
 
 /* One file of weights goes before the index and its shards, as transformers and glint's own checkpoints choose. */
@@ -224,7 +230,8 @@ static gboolean download(const Fetch *fetch, const GlintRepo *repo, const GlintR
 {
     g_autofree char *url = glint_repo_file_url(&fetch->address, repo->commit, file->name);
     double timeout = glint_hub_download_timeout();
-    GlintHttpRequest request = {.token = fetch->token, .connect_timeout = timeout, .stall_timeout = timeout, .progress = progress, .progress_before = before};
+    GlintHttpRequest request = {.token = fetch->token, .connect_timeout = timeout, .stall_timeout = timeout,
+                                .progress = progress, .progress_before = before};
     struct stat info;
     *resumed = stat(incomplete, &info) == 0 && info.st_size > 0;
     g_autoptr(GlintHttpReply) reply = glint_http_download(url, &request, incomplete, file->size, error);
@@ -246,7 +253,8 @@ static gboolean download(const Fetch *fetch, const GlintRepo *repo, const GlintR
 }
 
 /* Holding the blob's lock. */
-static gboolean make_blob(const Fetch *fetch, const GlintRepo *repo, const GlintRepoFile *file, const char *blob, GlintProgress *progress, double before, GError **error)
+static gboolean make_blob(const Fetch *fetch, const GlintRepo *repo, const GlintRepoFile *file, const char *blob, GlintProgress *progress,
+                          double before, GError **error)
 {
     g_autofree char *incomplete = g_strconcat(blob, ".incomplete", NULL);
     gboolean resumed = TRUE;
@@ -257,7 +265,8 @@ static gboolean make_blob(const Fetch *fetch, const GlintRepo *repo, const Glint
         if (!mismatch)
             return FALSE;
     }
-    return glint_fail(error, GLINT_ERROR_IO, "'%s' of '%s': what the server sent does not have the hash %s that it should have; it was thrown away; try again, or use another HF_ENDPOINT",
+    return glint_fail(error, GLINT_ERROR_IO, "'%s' of '%s': what the server sent does not have the hash %s that it should have; it was thrown "
+                      "away; try again, or use another HF_ENDPOINT",
                       file->name, fetch->name.id, file->etag);
 }
 
@@ -267,7 +276,8 @@ static gboolean is_blob_whole(const char *blob, const GlintRepoFile *file)
     return stat(blob, &info) == 0 && S_ISREG(info.st_mode) && (file->size < 0 || info.st_size == file->size);
 }
 
-static gboolean bring(const Fetch *fetch, const GlintRepo *repo, const char *snapshot, const GlintRepoFile *file, GlintProgress *progress, double before, GError **error)
+static gboolean bring(const Fetch *fetch, const GlintRepo *repo, const char *snapshot, const GlintRepoFile *file, GlintProgress *progress,
+                      double before, GError **error)
 {
     g_autofree char *blob = glint_cache_blob_path(fetch->cache, fetch->name.id, file->etag);
     if (!is_blob_whole(blob, file)) {
@@ -297,7 +307,8 @@ static gboolean check_space(const char *folder, gint64 bytes, GError **error)
     double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
     if (free_bytes >= (double)bytes)
         return TRUE;
-    return glint_fail(error, GLINT_ERROR_IO, "the model needs %.1f MB more and the disk of '%s' has %.1f MB left; free some space, or set HF_HUB_CACHE to a folder on another disk",
+    return glint_fail(error, GLINT_ERROR_IO, "the model needs %.1f MB more and the disk of '%s' has %.1f MB left; free some space, or set "
+                      "HF_HUB_CACHE to a folder on another disk",
                       (double)bytes / MEGABYTE, folder, free_bytes / MEGABYTE);
 }
 
@@ -360,7 +371,8 @@ GlintHubSnapshot *glint_hub_fetch(const char *name, const GlintHubOptions *optio
     g_auto(Fetch) fetch = {.options = options};
     if (!glint_hub_name_parse(&fetch.name, name)) {
         g_autofree char *meant = glint_hub_suggest(name);
-        glint_fail(error, GLINT_ERROR_USAGE, "'%s' is no name on the hub: org/name or org/name@revision is%s%s%s", name, meant != NULL ? "; did you mean " : "",
+        glint_fail(error, GLINT_ERROR_USAGE, "'%s' is no name on the hub: org/name or org/name@revision is%s%s%s", name, meant != NULL ? "; did "
+                   "you mean " : "",
                    meant != NULL ? meant : "", meant != NULL ? "?" : "");
         return NULL;
     }

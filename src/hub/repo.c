@@ -41,22 +41,33 @@ GlintRepoFile *glint_repo_find(const GlintRepo *self, const char *name)
 
 /* ---- refusals ------------------------------------------------------------------------------------------------------- */
 
+/* The endpoint as messages may show it, without a slash at its end. */
+static char *shown_endpoint(const GlintRepoAddress *address)
+{
+    char *endpoint = glint_http_plain_url(address->endpoint);
+    if (g_str_has_suffix(endpoint, "/"))
+        endpoint[strlen(endpoint) - 1] = '\0';
+    return endpoint;
+}
+
 static gboolean fail_gated(const GlintRepoAddress *address, GError **error)
 {
-    g_autofree char *page = glint_http_plain_url(address->endpoint);
+    g_autofree char *hub = shown_endpoint(address);
     if (address->token != NULL)
-        return glint_fail(error, GLINT_ERROR_IO, "'%s' is gated, and the account of the token that was sent may not read it; accept its licence at %s%s "
-                          "with that account, or set HF_TOKEN to a token of an account that has access", address->id, page, address->id);
-    return glint_fail(error, GLINT_ERROR_IO, "'%s' is gated: accept its licence at %s%s, then set HF_TOKEN to a token of your account "
-                      "(%ssettings/tokens) or put it into the file 'token' of HF_HOME", address->id, page, address->id, page);
+        return glint_fail(error, GLINT_ERROR_IO, "'%s' is gated, and the account of the token that was sent may not read it; "
+                          "accept its licence at %s/%s with that account, or set HF_TOKEN to a token of an account that has access",
+                          address->id, hub, address->id);
+    return glint_fail(error, GLINT_ERROR_IO, "'%s' is gated: accept its licence at %s/%s, then set HF_TOKEN to a token of your account "
+                      "(%s/settings/tokens) or put it into the file 'token' of HF_HOME", address->id, hub, address->id, hub);
 }
 
 static gboolean fail_no_model(const GlintRepoAddress *address, GError **error)
 {
-    g_autofree char *endpoint = glint_http_plain_url(address->endpoint), *meant = glint_hub_suggest(address->id);
-    return glint_fail(error, GLINT_ERROR_IO, "there is no model '%s' at %s (nor a folder of that name here), or it is private%s%s%s; %s", address->id, endpoint,
-                      meant != NULL ? " (did you mean " : "", meant != NULL ? meant : "", meant != NULL ? "?)" : "",
-                      address->token != NULL ? "the account of the token that was sent may not see it" : "if it is private, set HF_TOKEN to a token that may read it");
+    g_autofree char *endpoint = shown_endpoint(address), *meant = glint_hub_suggest(address->id);
+    return glint_fail(error, GLINT_ERROR_IO, "there is no model '%s' at %s (nor a folder of that name here), or it is private%s%s%s; %s",
+                      address->id, endpoint, meant != NULL ? " (did you mean " : "", meant != NULL ? meant : "", meant != NULL ? "?)" : "",
+                      address->token != NULL ? "the account of the token that was sent may not see it"
+                                             : "if it is private, set HF_TOKEN to a token that may read it");
 }
 
 gboolean glint_repo_refused(const GlintRepoAddress *address, const GlintHttpReply *reply, GError **error)
@@ -71,8 +82,9 @@ gboolean glint_repo_refused(const GlintRepoAddress *address, const GlintHttpRepl
     if (g_strcmp0(code, "RepoNotFound") == 0 || (code == NULL && reply->status == 404))
         return fail_no_model(address, error);
     if (reply->status == 401 && address->token != NULL) {
-        g_autofree char *endpoint = glint_http_plain_url(address->endpoint);
-        return glint_fail(error, GLINT_ERROR_IO, "%s does not accept the token that was sent for '%s'; set HF_TOKEN to a valid one, or unset it and remove the token file for public models",
+        g_autofree char *endpoint = shown_endpoint(address);
+        return glint_fail(error, GLINT_ERROR_IO, "%s does not accept the token that was sent for '%s'; set HF_TOKEN to a valid one, or unset it "
+                          "and remove the token file for public models",
                           endpoint, address->id);
     }
     if (reply->status == 401)
@@ -129,9 +141,11 @@ static GlintRepo *read_listing(const GlintHttpReply *reply, GError **error)
     const char *commit = json_string_value(json_object_get(root, "sha"));
     json_t *siblings = json_object_get(root, "siblings");
     if (root == NULL)
-        glint_fail(error, GLINT_ERROR_FORMAT, "%s: the answer is no JSON (%s); is HF_ENDPOINT a Hugging Face hub, and no log-in page of a network in between?", url, where.text);
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: the answer is no JSON (%s); is HF_ENDPOINT a Hugging Face hub, and no log-in page of a network "
+                   "in between?", url, where.text);
     else if (commit == NULL || !glint_cache_is_plain_name(commit) || !json_is_array(siblings) || json_array_size(siblings) > MAX_FILES)
-        glint_fail(error, GLINT_ERROR_FORMAT, "%s: the answer is not what a Hugging Face hub says of a model (no \"sha\" or no \"siblings\"); is HF_ENDPOINT right?", url);
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: the answer is not what a Hugging Face hub says of a model (no \"sha\" or no \"siblings\"); is "
+                   "HF_ENDPOINT right?", url);
     else {
         GlintRepo *self = g_new0(GlintRepo, 1);
         self->commit = g_strdup(commit);
@@ -157,7 +171,8 @@ GlintRepo *glint_repo_list(const GlintRepoAddress *address, gboolean *unreachabl
     if (reply == NULL) {
         *unreachable = !g_error_matches(reason, GLINT_ERROR, GLINT_ERROR_INTERRUPTED);
         if (*unreachable)
-            glint_fail(error, GLINT_ERROR_IO, "%s; HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 keeps to what is in the cache, and a local model folder needs no network", reason->message);
+            glint_fail(error, GLINT_ERROR_IO, "%s; HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 keeps to what is in the cache, and a local model "
+                       "folder needs no network", reason->message);
         else
             g_propagate_error(error, g_steal_pointer(&reason));
         return NULL;
@@ -187,6 +202,7 @@ gboolean glint_repo_ask_file(const GlintRepoAddress *address, const char *commit
     file->etag = clean_etag(linked != NULL ? linked : glint_http_reply_header(reply, "etag"));
     file->size = size != NULL && g_ascii_isdigit(*size) ? g_ascii_strtoll(size, NULL, 10) : -1;
     if (file->etag == NULL)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "'%s' of '%s': the server gives no ETag, which names the file in the cache; is HF_ENDPOINT a Hugging Face hub?", file->name, address->id);
+        return glint_fail(error, GLINT_ERROR_FORMAT, "'%s' of '%s': the server gives no ETag, which names the file in the cache; is HF_ENDPOINT a "
+                          "Hugging Face hub?", file->name, address->id);
     return TRUE;
 }
