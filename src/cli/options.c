@@ -34,7 +34,7 @@ void glint_args_clear(GlintArgs *self)
 static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups groups)
 {
     const GOptionEntry model[] = {
-        ENTRY("model", 'm', G_OPTION_ARG_FILENAME, &a->model.model, "Hugging Face model folder, org/name in its cache, or 'demo'", "DIR"),
+        ENTRY("model", 'm', G_OPTION_ARG_FILENAME, &a->model.model, "Hugging Face model folder, org/name[@revision] of the hub, or 'demo'", "DIR"),
         ENTRY("dtype", 0, G_OPTION_ARG_FILENAME, &a->model.dtype, "arithmetic: f32, bf16 or auto (default: auto, bf16 for bf16 weights where the CPU has it)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry data[] = {

@@ -15,9 +15,9 @@
 #include "hub/dataset_columns.h"
 #include "hub/dataset_name.h"
 #include "hub/dataset_pages.h"
+#include "hub/env.h"
 #include "hub/http.h"
 #include "hub/part_file.h"
-#include "hub/settings.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -78,7 +78,9 @@ static gboolean fail_status(const GlintHttpReply *reply, const char *id, gboolea
 static json_t *ask_once(const char *id, const char *url, gboolean *again, GError **error)
 {
     *again = FALSE;
-    g_autofree char *token = glint_hub_token();
+    g_autofree char *token = NULL;
+    if (!glint_hub_token(&token, error))
+        return NULL;
     GlintHttpRequest request = {.token = token, .stall_timeout = ANSWER_SECONDS};
     g_autoptr(GlintHttpReply) reply = glint_http(url, &request, error);
     if (!reply)

@@ -8,6 +8,7 @@
 #include "hub/http.h"
 
 #include "base/error.h"
+#include "hub/http_private.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -22,6 +23,7 @@ enum { MAX_REDIRECTS = 10, DEFAULT_TRIES = 5, MAX_ERROR_BODY = 65536, MAX_IDLE_H
 #define DEFAULT_DELAY 1.0
 #define MAX_DELAY 30.0        /* of our own back-off */
 #define MAX_RETRY_AFTER 300.0 /* a server that asks for more is an error to tell the user about */
+#define SECONDS_BEFORE_SAYING 3.0
 #define MEGABYTE 1e6
 
 /* One call of glint_http or glint_http_download, through all its attempts. */
@@ -84,145 +86,6 @@ static void give_handle(CURL *handle)
         curl_easy_cleanup(handle);
 }
 
-/* ---- URLs ----------------------------------------------------------------------------------------------------------- */
-
-static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
-{
-    char *text = NULL;
-    if (curl_url_get(url, part, &text, flags) != CURLUE_OK)
-        return NULL;
-    char *copy = g_strdup(text);
-    curl_free(text);
-    return copy;
-}
-
-char *glint_http_plain_url(const char *url)
-{
-    CURLU *parts = curl_url();
-    char *plain = NULL;
-    if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        static const CURLUPart private_parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
-        for (gsize i = 0; i < G_N_ELEMENTS(private_parts); i++)
-            curl_url_set(parts, private_parts[i], NULL, 0);
-        plain = url_part(parts, CURLUPART_URL, 0);
-    }
-    curl_url_cleanup(parts);
-    return plain != NULL ? plain : g_strdup("(a malformed URL)");
-}
-
-char *glint_http_escape(const char *text) { return g_uri_escape_string(text, NULL, FALSE); }
-
-/* "https://host:443", lower case; NULL for what is no http URL. */
-static char *origin_of(const char *url)
-{
-    CURLU *parts = curl_url();
-    char *origin = NULL;
-    if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        g_autofree char *scheme = url_part(parts, CURLUPART_SCHEME, 0);
-        g_autofree char *host = url_part(parts, CURLUPART_HOST, 0);
-        g_autofree char *port = url_part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
-        if (scheme != NULL && host != NULL && port != NULL && (g_ascii_strcasecmp(scheme, "http") == 0 || g_ascii_strcasecmp(scheme, "https") == 0)) {
-            g_autofree char *joined = g_strdup_printf("%s://%s:%s", scheme, host, port);
-            origin = g_ascii_strdown(joined, -1);
-        }
-    }
-    curl_url_cleanup(parts);
-    return origin;
-}
-
-static gboolean same_origin(const char *a, const char *b)
-{
-    g_autofree char *first = origin_of(a), *second = origin_of(b);
-    return first != NULL && g_strcmp0(first, second) == 0;
-}
-
-/* `location` as seen from `base`; NULL when it is malformed. */
-static char *join_url(const char *base, const char *location)
-{
-    CURLU *parts = curl_url();
-    char *joined = NULL;
-    if (curl_url_set(parts, CURLUPART_URL, base, 0) == CURLUE_OK && curl_url_set(parts, CURLUPART_URL, location, 0) == CURLUE_OK)
-        joined = url_part(parts, CURLUPART_URL, 0);
-    curl_url_cleanup(parts);
-    return joined;
-}
-
-/* ---- replies -------------------------------------------------------------------------------------------------------- */
-
-static GlintHttpReply *reply_new(const char *url)
-{
-    GlintHttpReply *self = g_new0(GlintHttpReply, 1);
-    self->url = g_strdup(url);
-    self->headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    self->body = g_byte_array_new();
-    g_byte_array_append(self->body, (const guint8 *)"", 1);
-    g_byte_array_set_size(self->body, 0); /* the NUL stays behind the length */
-    return self;
-}
-
-void glint_http_reply_free(GlintHttpReply *self)
-{
-    if (self == NULL)
-        return;
-    g_free(self->url);
-    g_hash_table_unref(self->headers);
-    g_byte_array_unref(self->body);
-    g_free(self);
-}
-
-const char *glint_http_reply_header(const GlintHttpReply *self, const char *lower_case_name)
-{
-    return g_hash_table_lookup(self->headers, lower_case_name);
-}
-
-const char *glint_http_reply_text(const GlintHttpReply *self) { return (const char *)self->body->data; }
-
-static gboolean is_success(long status) { return status >= 200 && status < 300; }
-
-/* What the server says of a failure: the hub's header, or the "error" or "message" of a small JSON body. */
-static char *said_by_server(const GlintHttpReply *reply)
-{
-    const char *header = glint_http_reply_header(reply, "x-error-message");
-    if (header != NULL)
-        return g_strdup(header);
-    const char *text = glint_http_reply_text(reply);
-    static const char *const keys[] = {"\"message\"", "\"error\""};
-    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
-        const char *found = strstr(text, keys[i]);
-        const char *quote = found != NULL ? strchr(found, ':') : NULL;
-        quote = quote != NULL ? quote + 1 + strspn(quote + 1, " ") : NULL;
-        if (quote != NULL && *quote == '"')
-            return g_strndup(quote + 1, MIN(strcspn(quote + 1, "\""), 300));
-    }
-    return NULL;
-}
-
-static const char *status_name(long status)
-{
-    switch (status) {
-    case 400: return " (bad request)";
-    case 401: return " (unauthorized)";
-    case 403: return " (forbidden)";
-    case 404: return " (not found)";
-    case 416: return " (range not satisfiable)";
-    case 429: return " (too many requests)";
-    case 500: return " (internal server error)";
-    case 502: return " (bad gateway)";
-    case 503: return " (service unavailable)";
-    case 504: return " (gateway timeout)";
-    default: return "";
-    }
-}
-
-gboolean glint_http_check(const GlintHttpReply *reply, GError **error)
-{
-    if (is_success(reply->status))
-        return TRUE;
-    g_autofree char *url = glint_http_plain_url(reply->url), *said = said_by_server(reply);
-    return glint_fail(error, GLINT_ERROR_IO, "%s: the server answered %ld%s%s%s", url, reply->status, status_name(reply->status),
-                      said != NULL ? ": " : "", said != NULL ? said : "");
-}
-
 /* ---- one hop -------------------------------------------------------------------------------------------------------- */
 
 static size_t on_header(char *line, size_t one, size_t length, void *data)
@@ -283,7 +146,7 @@ static gboolean rewind_file(Call *call, gint64 bytes)
 static gboolean begin_body(Call *call, CURL *handle)
 {
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &call->reply->status);
-    call->to_file = call->fd >= 0 && is_success(call->reply->status);
+    call->to_file = call->fd >= 0 && http_is_success(call->reply->status);
     if (!call->to_file)
         return TRUE;
     g_autofree char *url = glint_http_plain_url(call->reply->url);
@@ -292,12 +155,14 @@ static gboolean begin_body(Call *call, CURL *handle)
     gint64 first = 0, total = length;
     if (call->reply->status == 206) {
         if (!read_content_range(glint_http_reply_header(call->reply, "content-range"), &first, &total) || first != call->held)
-            return refuse(call, GLINT_ERROR_IO, "%s: the server answered with another piece of the file than byte %" G_GINT64_FORMAT " on", url, call->held);
+            return refuse(call, GLINT_ERROR_IO, "%s: the server answered with another piece of the file than byte %" G_GINT64_FORMAT " on", url,
+                call->held);
     } else if (call->held > 0 && !rewind_file(call, 0)) { /* Range was ignored, or the file has changed */
         return FALSE;
     }
     if (total >= 0 && call->size >= 0 && total != call->size)
-        return refuse(call, GLINT_ERROR_IO, "%s: the server offers %" G_GINT64_FORMAT " bytes, %" G_GINT64_FORMAT " were expected", url, total, call->size);
+        return refuse(call, GLINT_ERROR_IO, "%s: the server offers %" G_GINT64_FORMAT " bytes, %" G_GINT64_FORMAT " were expected", url, total,
+            call->size);
     const char *etag = glint_http_reply_header(call->reply, "etag");
     g_free(call->validator);
     call->validator = etag != NULL && etag[0] == '"' ? g_strdup(etag) : NULL; /* weak ones are no use for If-Range */
@@ -342,7 +207,7 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *data)
     if (call->to_file)
         return write_all(call, bytes, length) ? length : CURL_WRITEFUNC_ERROR;
     GByteArray *body = call->reply->body;
-    gboolean cut = call->fd >= 0 || !is_success(call->reply->status); /* what a server says of a failure may be as long as it likes */
+    gboolean cut = call->fd >= 0 || !http_is_success(call->reply->status); /* what a server says of a failure may be as long as it likes */
     gsize room = (cut ? MIN((gsize)MAX_ERROR_BODY, call->max_bytes) : call->max_bytes) - body->len;
     if (length > room && !cut) {
         g_autofree char *url = glint_http_plain_url(call->reply->url);
@@ -378,7 +243,7 @@ static struct curl_slist *hop_headers(const Call *call, const char *url)
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no waiting for 100 Continue */
     const GlintHttpRequest *request = call->request;
     gboolean typed = FALSE;
-    if (same_origin(url, call->first_url)) {
+    if (http_same_origin(url, call->first_url)) {
         for (gsize i = 0; request->headers != NULL && request->headers[i] != NULL; i++) {
             list = curl_slist_append(list, request->headers[i]);
             typed = typed || g_ascii_strncasecmp(request->headers[i], "content-type:", 13) == 0;
@@ -401,6 +266,18 @@ static struct curl_slist *hop_headers(const Call *call, const char *url)
     return list;
 }
 
+/* Certificates of one's own, as curl's and Python's tools are told of them; NULL: the system's. */
+static const char *ca_bundle(void)
+{
+    static const char *const names[] = {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *path = g_getenv(names[i]);
+        if (path != NULL && *path != '\0')
+            return path;
+    }
+    return NULL;
+}
+
 static CURLcode perform(Call *call, CURL *handle, const char *url)
 {
     const GlintHttpRequest *request = call->request;
@@ -413,6 +290,9 @@ static CURLcode perform(Call *call, CURL *handle, const char *url)
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "glint/" GLINT_VERSION);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    const char *bundle = ca_bundle();
+    if (bundle != NULL)
+        curl_easy_setopt(handle, CURLOPT_CAINFO, bundle);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)(call->connect_timeout * 1000));
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, call->detail);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -458,8 +338,8 @@ static char *next_url(Call *call)
     if (!is_redirect(reply->status) || location == NULL)
         return NULL;
     g_autofree char *plain = glint_http_plain_url(reply->url);
-    g_autofree char *next = join_url(reply->url, location);
-    g_autofree char *from = origin_of(reply->url), *to = next != NULL ? origin_of(next) : NULL;
+    g_autofree char *next = http_join(reply->url, location);
+    g_autofree char *from = http_origin(reply->url), *to = next != NULL ? http_origin(next) : NULL;
     if (to == NULL) {
         refuse(call, GLINT_ERROR_IO, "%s: the server redirects to what is no http or https address", plain);
         return NULL;
@@ -470,7 +350,7 @@ static char *next_url(Call *call)
         refuse(call, GLINT_ERROR_IO, "%s: the server redirects from https to http, which is not followed", plain);
         return NULL;
     }
-    if (call->request->body != NULL && (reply->status < 307 || !same_origin(next, call->first_url))) {
+    if (call->request->body != NULL && (reply->status < 307 || !http_same_origin(next, call->first_url))) {
         refuse(call, GLINT_ERROR_IO, "%s: the server redirects a POST to %s; give that address if it is the right one", plain, to);
         return NULL;
     }
@@ -482,7 +362,7 @@ static CURLcode follow(Call *call, CURL *handle)
     g_autofree char *url = g_strdup(call->first_url);
     for (int hops = 0;; hops++) {
         g_clear_pointer(&call->reply, glint_http_reply_free);
-        call->reply = reply_new(url);
+        call->reply = http_reply_new(url);
         CURLcode code = perform(call, handle, url);
         if (code != CURLE_OK)
             return code;
@@ -550,24 +430,39 @@ static gboolean wait_seconds(double seconds, GError **error)
     }
 }
 
+/* Nobody should have to wonder why nothing happens. */
+static void say_waiting(const Call *call, CURLcode code, double seconds)
+{
+    if (seconds < SECONDS_BEFORE_SAYING)
+        return;
+    g_autofree char *url = glint_http_plain_url(call->reply->url);
+    if (code == CURLE_OK && !call->to_file)
+        glint_say("%s: the server answered %ld, trying again in %.0f s", url, call->reply->status, seconds);
+    else
+        glint_say("%s: the connection was lost, trying again in %.0f s", url, seconds);
+}
+
 /* Why there is no reply. */
 static gboolean fail_transfer(const Call *call, CURLcode code, int tries, GError **error)
 {
     g_autofree char *url = glint_http_plain_url(call->reply->url);
+    const char *later = call->held > 0 ? "; try again later: what has come is kept" : "; try again later";
     const char *detail = call->detail[0] != '\0' ? call->detail : curl_easy_strerror(code);
     switch (code) {
     case CURLE_OK:
-        return glint_fail(error, GLINT_ERROR_IO, "%s: the server ends the transfer before the end of the file (%d tries); try again later: what has come is kept", url, tries);
+        return glint_fail(error, GLINT_ERROR_IO, "%s: the server ends the transfer before the end of the file (%d tries)%s", url, tries, later);
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
         return glint_fail(error, GLINT_ERROR_IO, "cannot reach %s: %s; check the network, or set https_proxy if it is behind a proxy", url, detail);
     case CURLE_PEER_FAILED_VERIFICATION:
-        return glint_fail(error, GLINT_ERROR_IO, "%s: the server's certificate is not trusted: %s; install the ca-certificates of your system or of your proxy", url, detail);
+    case CURLE_SSL_CACERT_BADFILE:
+        return glint_fail(error, GLINT_ERROR_IO, "%s: the server's certificate is not trusted: %s; install ca-certificates, "
+                          "or name the certificates of your proxy in CURL_CA_BUNDLE", url, detail);
     case CURLE_ABORTED_BY_CALLBACK:
-        return glint_fail(error, GLINT_ERROR_IO, "%s: nothing came for %g seconds, in each of %d tries; try again later: what has come is kept", url, call->stall_timeout, tries);
+        return glint_fail(error, GLINT_ERROR_IO, "%s: nothing came for %g seconds (%d tries)%s", url, call->stall_timeout, tries, later);
     default:
-        return glint_fail(error, GLINT_ERROR_IO, "%s: the transfer failed (%d tries): %s", url, tries, detail);
+        return glint_fail(error, GLINT_ERROR_IO, "%s: the transfer failed (%d tries): %s%s", url, tries, detail, later);
     }
 }
 
@@ -616,7 +511,9 @@ static GlintHttpReply *run(Call *call, CURL *handle, GError **error)
             fail_transfer(call, code, failed, error);
             return NULL;
         }
-        if (!wait_seconds(asked > 0 ? asked : delay * g_random_double_range(0.5, 1.0), error))
+        double wait = asked > 0 ? asked : delay * g_random_double_range(0.5, 1.0);
+        say_waiting(call, code, wait);
+        if (!wait_seconds(wait, error))
             return NULL;
         delay = MIN(2 * delay, MAX_DELAY);
     }
@@ -629,9 +526,16 @@ static GlintHttpReply *call_and_clear(Call *call, const char *url, const GlintHt
     call->max_bytes = request->max_bytes > 0 ? request->max_bytes : DEFAULT_MAX_BYTES;
     call->connect_timeout = request->connect_timeout > 0 ? request->connect_timeout : DEFAULT_TIMEOUT;
     call->stall_timeout = request->stall_timeout > 0 ? request->stall_timeout : DEFAULT_TIMEOUT;
-    CURL *handle = take_handle();
-    GlintHttpReply *reply = run(call, handle, error);
-    give_handle(handle);
+    GlintHttpReply *reply = NULL;
+    g_autofree char *origin = http_origin(url);
+    if (origin != NULL) {
+        CURL *handle = take_handle();
+        reply = run(call, handle, error);
+        give_handle(handle);
+    } else {
+        g_autofree char *plain = glint_http_plain_url(url);
+        glint_fail(error, GLINT_ERROR_IO, "%s is no http or https address", plain);
+    }
     g_clear_pointer(&call->reply, glint_http_reply_free);
     g_free(call->validator);
     g_clear_error(&call->problem);
@@ -657,7 +561,7 @@ GlintHttpReply *glint_http_download(const char *url, const GlintHttpRequest *req
     }
     if (size >= 0 && info.st_size == size) { /* whole already: nothing to ask for */
         close(call.fd);
-        GlintHttpReply *whole = reply_new(url);
+        GlintHttpReply *whole = http_reply_new(url);
         whole->status = 200;
         return whole;
     }

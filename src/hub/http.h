@@ -4,7 +4,8 @@
  *   port) of the first URL only: a redirect to another host is asked without them.
  * - Cut connections, stalled transfers, 408, 429 and 500/502/503/504 are tried again, with exponential back-off and jitter, or after what
  *   Retry-After asks for. A host that cannot be resolved or connected to at the first contact is an error at once.
- * - Proxies come from the environment (https_proxy, http_proxy, all_proxy, no_proxy). Ctrl-C (glint_interrupted) ends a transfer within about a
+ * - Proxies come from the environment (https_proxy, http_proxy, all_proxy, no_proxy), and so do certificates that the system does not
+ *   have (CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE, SSL_CERT_FILE: a file in PEM form). Ctrl-C (glint_interrupted) ends a transfer within about a
  *   second with GLINT_ERROR_INTERRUPTED.
  * - Errors (GLINT_ERROR_IO) name the URL without its query, user and password: a token is never printed.
  *

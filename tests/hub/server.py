@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """A server that speaks the Hugging Face hub's API from a folder, and misbehaves on request. For tests: standard library only.
 
-    server.py ROOT [--port N]          serves until killed; writes its port into ROOT/port once it listens
+    server.py ROOT [--port N] [--cert PEM]    serves until killed, https with a key and certificate; writes its port into ROOT/port once it listens
 
-ROOT/models/ORG/NAME/REVISION/...      a repository's files, one folder per branch; the commit is a hash of the content
+ROOT/models/ORG/NAME/REVISION/...      a repository's files, one folder per branch (percent-encoded); the commit is a hash of the content
 ROOT/models/ORG/NAME/.gated            files need the token "hf_good"; any other token is told 403, none 401
 ROOT/models/ORG/NAME/.moved            holds the id to which the repository was renamed (307)
 ROOT/datasets/ORG--NAME.json           {config: {split: {"features": [...], "rows": [{...}, ...], "partial": false}}} for /rows, /splits, /info
 ROOT/faults.json                       list of faults, see below; read again whenever it changes, counters start afresh then
-ROOT/log.jsonl                         one line per request: method, path, host, authorization, range, status
+ROOT/log.jsonl                         one line per request: method, path, host, authorization, range, status, whether it came as to a proxy
 
 Large files (*.safetensors, *.model, *.bin, or 64 KiB and more) are LFS: `resolve` redirects to another *host*
 (localhost for 127.0.0.1), at /cdn/SHA256, as the hub does to its content network; small ones to /api/resolve-cache/ on the same host.
@@ -20,12 +20,14 @@ let through first). The first one that matches strikes:
     slow     "rate" bytes a second                                   flip     one bit of the body's byte "after" is wrong
     short    leave the last "after" bytes away, Content-Length too   norange  ignore Range
     unsized  no Content-Length, and cut after "after" bytes          listing  change keys of the file "file" in the repository's listing by "set"
+    noblobs  the listing tells neither sizes nor hashes
 """
 import argparse
 import hashlib
 import json
 import pathlib
 import re
+import ssl
 import sys
 import threading
 import time
@@ -93,7 +95,7 @@ class Repository:
         """The branch's folder and commit."""
         for branch in self.branches():
             commit = self.commit(branch)
-            if urllib.parse.unquote(revision) in (branch.name, commit):
+            if urllib.parse.unquote(revision) in (urllib.parse.unquote(branch.name), commit):
                 return branch, commit
         raise Fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
 
@@ -122,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
     def note(self, status):
         line = {"method": self.command, "path": self.path, "host": self.headers.get("Host"),
                 "authorization": self.headers.get("Authorization"), "range": self.headers.get("Range"),
-                "if_range": self.headers.get("If-Range"), "agent": self.headers.get("User-Agent"), "status": status}
+                "if_range": self.headers.get("If-Range"), "agent": self.headers.get("User-Agent"), "proxied": self.proxied, "status": status}
         with self.server.log_lock, open(self.server.root / "log.jsonl", "a") as out:
             out.write(json.dumps(line) + "\n")
 
@@ -206,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
         siblings = []
         for path in repo.files(branch):
             entry = {"rfilename": path.relative_to(branch).as_posix()}
-            if query.get("blobs"):
+            if query.get("blobs") and fault.get("do") != "noblobs":
                 data = path.read_bytes()
                 entry.update(size=len(data), blobId=blob_id(data))
                 if is_lfs(path):
@@ -217,6 +219,18 @@ class Handler(BaseHTTPRequestHandler):
         gated = "manual" if (repo.folder / ".gated").exists() else False
         return self.send_json({"id": repo.name, "modelId": repo.name, "sha": commit, "private": False, "gated": gated,
                                "siblings": siblings, "tags": [], "downloads": 0}, fault=fault)
+
+    def tree(self, org, name, revision):
+        repo, _ = self.repository(org, name)
+        branch, _ = repo.find(revision)
+        entries = []
+        for path in repo.files(branch):
+            data = path.read_bytes()
+            entry = {"type": "file", "path": path.relative_to(branch).as_posix(), "size": len(data), "oid": blob_id(data)}
+            if is_lfs(path):
+                entry["lfs"] = {"oid": etag_of(path), "size": len(data), "pointerSize": 134}
+            entries.append(entry)
+        return self.send_json(entries)
 
     def resolve(self, org, name, revision, file, fault):
         repo, moved = self.repository(org, name)
@@ -231,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": commit, "X-Linked-Size": str(size), "X-Linked-Etag": f'"{etag}"', "Accept-Ranges": "bytes"}
         if is_lfs(path):
             host = self.headers.get("Host", "").replace("127.0.0.1", "localhost")
-            headers["Location"] = f"http://{host}/cdn/{org}/{name}/{commit}/{file}?signature=secret-of-the-cdn"
+            headers["Location"] = f"{self.server.scheme}://{host}/cdn/{org}/{name}/{commit}/{file}?signature=secret-of-the-cdn"
             return self.send(302, b"Found. Redirecting", headers)
         headers["Location"] = f"/api/resolve-cache/models/{org}/{name}/{commit}/{file}?etag=%22{etag}%22"
         return self.send(307, b"Temporary Redirect", headers)
@@ -292,6 +306,8 @@ class Handler(BaseHTTPRequestHandler):
         path, query = split.path, dict(urllib.parse.parse_qsl(split.query))
         if found := re.fullmatch(r"/api/models/([^/]+)/([^/]+)(?:/revision/([^/]+))?", path):
             return self.listing(found[1], found[2], found[3] or "main", query, fault)
+        if found := re.fullmatch(r"/api/models/([^/]+)/([^/]+)/tree/([^/]+)", path):  # only the Python client asks this
+            return self.tree(*found.groups())
         if found := re.fullmatch(r"/api/resolve-cache/models/([^/]+)/([^/]+)/([^/]+)/(.+)", path):
             return self.content(*found.groups(), fault, cdn=False)
         if found := re.fullmatch(r"/cdn/([^/]+)/([^/]+)/([^/]+)/(.+)", path):
@@ -301,14 +317,17 @@ class Handler(BaseHTTPRequestHandler):
         if path in ("/rows", "/splits", "/info"):
             return {"/rows": self.rows, "/splits": self.splits, "/info": self.info}[path](query, fault)
         if path == "/echo":  # what a request looked like, for tests of the HTTP layer
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            return self.send_json({"method": self.command, "headers": {k.lower(): v for k, v in self.headers.items()}, "body": body,
+            return self.send_json({"method": self.command, "headers": {k.lower(): v for k, v in self.headers.items()}, "body": self.body,
                                    "query": query}, fault=fault)
         if path == "/redirect":  # to ?to= with ?status=
             return self.send(int(query.get("status", 302)), b"", {"Location": query["to"]})
         raise Fail(404, "", "no such address")
 
     def answer(self):
+        self.proxied = self.path.startswith("http://")  # asked as a proxy: the host in the address is not looked up
+        if self.proxied:
+            self.path = "/" + self.path.split("/", 3)[3]
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         fault = self.server.faults.find(self.command, self.path)
         if fault.get("do") == "drop":
             self.note(0)
@@ -328,13 +347,28 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = answer
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):  # clients that go away are what the tests are about
+            super().handle_error(request, client_address)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--cert", type=pathlib.Path)
     options = parser.parse_args()
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", options.port), Handler)
+    server.scheme = "http"
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.scheme = "https"
     server.root, server.log_lock = options.root, threading.Lock()
     server.faults = Faults(options.root / "faults.json")
     temporary = options.root / ".port"

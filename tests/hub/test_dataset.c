@@ -1,41 +1,29 @@
 /* Data sets by name from a local server (server.py), which misbehaves on request. */
-#include "base/scratch.h"
+#include "hub/server.h"
+
 #include "base/talk.h"
 #include "hub/dataset.h"
 #include "text/dataset.h"
 
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-
-static GPid server;
+static Server *server;
 static char *root; /* the server's folder; the cache is root/home */
-
-/* ---- the server ---- */
 
 static int start_server(void **state)
 {
     (void)state;
-    root = g_dir_make_tmp("glint-hub-XXXXXX", NULL);
-    g_autofree char *script = g_build_filename(GLINT_SOURCE_DIR, "tests", "hub", "server.py", NULL), *port_file = g_build_filename(root, "port", NULL);
-    char *line[] = {(char *)"/usr/bin/python3", script, root, NULL};
-    if (!root || !g_spawn_async(NULL, line, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &server, NULL)) {
+    server = server_start();
+    if (!server) {
         print_message("skipped: no /usr/bin/python3\n");
         exit(77);
     }
-    g_autofree char *port = NULL;
-    for (int k = 0; k < 200 && !g_file_get_contents(port_file, &port, NULL, NULL); k++)
-        g_usleep(50000);
-    if (!port)
-        return -1;
-    g_autofree char *url = g_strdup_printf("http://127.0.0.1:%s", g_strstrip(port)), *home = g_build_filename(root, "home", NULL), *data = g_build_filename(root, "datasets", NULL);
-    g_setenv("GLINT_DATASETS_SERVER", url, TRUE);
+    root = server->root;
+    g_autofree char *home = server_path(server, "home"), *data = server_path(server, "datasets");
+    g_setenv("GLINT_DATASETS_SERVER", server->url, TRUE);
     g_setenv("HF_HOME", home, TRUE);
     g_setenv("HF_TOKEN", "hf_secret", TRUE);
-    g_unsetenv("HF_HUB_OFFLINE");
-    const char *const proxies[] = {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"};
-    for (gsize k = 0; k < G_N_ELEMENTS(proxies); k++)
-        g_unsetenv(proxies[k]);
+    const char *const unwanted[] = {"HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"};
+    for (gsize k = 0; k < G_N_ELEMENTS(unwanted); k++)
+        g_unsetenv(unwanted[k]);
     glint_talk_set_quiet(TRUE);
     return g_mkdir(data, 0777);
 }
@@ -43,10 +31,7 @@ static int start_server(void **state)
 static int stop_server(void **state)
 {
     (void)state;
-    kill(server, SIGTERM);
-    waitpid(server, NULL, 0);
-    glint_remove_tree(root, NULL);
-    g_free(root);
+    server_stop(server);
     return 0;
 }
 
@@ -284,9 +269,7 @@ static void test_hostile_names(void **state)
 static void test_download(void **state)
 {
     (void)state;
-    g_autofree char *folder = g_build_filename(root, "models", "org", "files", "main", NULL), *name = g_build_filename(folder, "data.jsonl", NULL);
-    assert_int_equal(g_mkdir_with_parents(folder, 0777), 0);
-    put_file(name, "{\"text\": \"a\", \"label\": \"x\"}\n", 28);
+    server_put(server, "org/files", "main/data.jsonl", "{\"text\": \"a\", \"label\": \"x\"}\n", 28);
     g_autofree char *url = g_strdup_printf("%s/org/files/resolve/main/data.jsonl", g_getenv("GLINT_DATASETS_SERVER"));
     g_autofree char *missing = g_strdup_printf("%s/org/files/resolve/main/none.jsonl", g_getenv("GLINT_DATASETS_SERVER"));
     g_autoptr(GError) error = NULL;
