@@ -2,15 +2,7 @@
  * multiplied by the number of pages. With n_steps points, a power of two and at least n_pages, the points lie no further apart than a page is wide, so
  * every page is met; pages met a second time are passed over. */
 #include "hub/page_order.h"
-
-/* SplitMix64's output function (Steele, Lea & Flood 2014): neighbouring seeds give unrelated turns. */
-static guint64 mix(guint64 z)
-{
-    z += G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
+#include "base/random.h"
 
 static guint64 reversed(guint64 x)
 {
@@ -22,7 +14,8 @@ static guint64 reversed(guint64 x)
 
 void glint_page_order_init(GlintPageOrder *self, guint64 n_pages, guint64 seed)
 {
-    *self = (GlintPageOrder){.n_pages = n_pages, .turn = mix(seed), .taken = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL)};
+    guint64 state = seed; /* neighbouring seeds give unrelated turns */
+    *self = (GlintPageOrder){.n_pages = n_pages, .turn = glint_random_next(&state), .taken = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL)};
     for (self->n_steps = 1; self->n_steps < n_pages; self->n_steps *= 2)
         continue;
 }

@@ -95,7 +95,8 @@ static gboolean fetch(const char *name, gsize max_samples, guint64 seed, GlintHu
 static void fetch_good(const char *name, gsize max_samples, guint64 seed, GlintHubDataset *out)
 {
     g_autoptr(GError) error = NULL;
-    expect_ok(fetch(name, max_samples, seed, out, &error), error);
+    gboolean ok = fetch(name, max_samples, seed, out, &error);
+    expect_ok(ok, error);
 }
 
 static void fetch_bad(const char *name, GlintErrorCode code, const char *part)

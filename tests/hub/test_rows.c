@@ -35,7 +35,8 @@ static void test_rows_become_lines(void **state)
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) error = NULL;
     guint64 cut = 0;
-    expect_ok(glint_rows_parse(split, answer, 100, 100, "where", lines, &cut, &error), error);
+    gboolean ok = glint_rows_parse(split, answer, 100, 100, "where", lines, &cut, &error);
+    expect_ok(ok, error);
     assert_int_equal(lines->len, 3);
     assert_string_equal(g_ptr_array_index(lines, 0), "{\"text\":\"a\\n\\\"b\\\"\",\"label\":\"pos\",\"id\":\"train/100\"}");
     assert_string_equal(g_ptr_array_index(lines, 1), "{\"text\":\"ü\",\"label\":null,\"id\":\"train/101\"}");
