@@ -12,6 +12,7 @@ pkg_check_modules(IGRAPH REQUIRED IMPORTED_TARGET igraph>=0.10)        # communi
 pkg_check_modules(GVC REQUIRED IMPORTED_TARGET libgvc)                 # graph layout, DOT
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)         # tar.gz/xz data sets, zip (.npz)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)           # SHA-256
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)         # downloads (HTTP, TLS, proxies)
 
 # CMocka and libcsv ship no pkg-config file everywhere; look for the files.
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)                              # CSV with quoted, multi-line fields

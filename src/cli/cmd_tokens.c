@@ -73,7 +73,7 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if (!tokenizer_path == !args.model.model)
         return glint_fail(error, GLINT_ERROR_USAGE, "give either --model DIR or --tokenizer FILE");
-    g_autofree char *path = tokenizer_path ? g_strdup(tokenizer_path) : glint_resolve_model(args.model.model, error);
+    g_autofree char *path = tokenizer_path ? g_strdup(tokenizer_path) : glint_resolve_tokenizer(args.model.model, error);
     g_autoptr(GlintTokenizer) tokenizer = path ? glint_tokenizer_open(path, error) : NULL;
     if (!tokenizer)
         return 0;

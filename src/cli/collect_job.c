@@ -46,13 +46,10 @@ static json_t *describe_model(const GlintModel *model, const char *folder)
 
 static GlintDataset *open_dataset(const GlintArgs *args, json_t *report, GError **error)
 {
-    g_autofree char *path = glint_resolve_dataset(args->data.dataset, error);
-    if (!path)
-        return NULL;
-    GlintDatasetOptions options = {.text_column = args->data.text_column ? args->data.text_column : "text",
-                                   .label_column = args->data.label_column ? args->data.label_column : "label",
+    g_autofree char *path = NULL;
+    GlintDatasetOptions options = {.text_column = args->data.text_column, .label_column = args->data.label_column,
                                    .max_samples = (gsize)args->data.max_samples, .seed = (guint64)args->common.seed};
-    GlintDataset *dataset = glint_dataset_open(path, &options, error);
+    GlintDataset *dataset = glint_resolve_open_dataset(args->data.dataset, &options, &path, error);
     if (!dataset)
         return NULL;
     json_t *description = describe_dataset(dataset, path);

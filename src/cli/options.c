@@ -34,13 +34,13 @@ void glint_args_clear(GlintArgs *self)
 static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups groups)
 {
     const GOptionEntry model[] = {
-        ENTRY("model", 'm', G_OPTION_ARG_FILENAME, &a->model.model, "Hugging Face model folder, org/name in its cache, or 'demo'", "DIR"),
+        ENTRY("model", 'm', G_OPTION_ARG_FILENAME, &a->model.model, "Hugging Face model folder, org/name[@revision] of the hub, or 'demo'", "DIR"),
         ENTRY("dtype", 0, G_OPTION_ARG_FILENAME, &a->model.dtype, "arithmetic: f32, bf16 or auto (default: auto, bf16 for bf16 weights where the CPU has it)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry data[] = {
-        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, or 'demo'", "PATH"),
-        ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text)", "NAME"),
-        ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label)", "NAME"),
+        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, org/name[:config][:split] or imdb of the hub, or 'demo'", "DATA"),
+        ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text; of the hub's data sets: guessed)", "NAME"),
+        ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label; of the hub's data sets: guessed)", "NAME"),
         ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
         END_OF_ENTRIES};
     const GOptionEntry collect[] = {

@@ -1,6 +1,10 @@
-/* Names to paths. See resolve.h. The cache layout is huggingface_hub's: models--org--name/{refs/<revision>, snapshots/<commit>/}. */
+/* Names to paths. See resolve.h. */
 #include "cli/resolve.h"
 #include "base/error.h"
+#include "base/talk.h"
+#include "hub/dataset.h"
+#include "hub/dataset_name.h"
+#include "hub/hub.h"
 
 #include <string.h>
 
@@ -20,51 +24,17 @@ static char *demo_path(const char *entry, GError **error)
     return NULL;
 }
 
-static char *hub_cache(void)
+/* What is neither here nor a name of the hub. */
+static char *fail_unknown(const char *name, GError **error)
 {
-    const char *direct[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE"};
-    for (gsize i = 0; i < G_N_ELEMENTS(direct); i++) {
-        const char *value = g_getenv(direct[i]);
-        if (value && *value)
-            return g_strdup(value);
-    }
-    const char *home = g_getenv("HF_HOME");
-    if (home && *home)
-        return g_build_filename(home, "hub", NULL);
-    return g_build_filename(g_get_user_cache_dir(), "huggingface", "hub", NULL);
-}
-
-/* "org/name" with nothing that could leave the cache folder. */
-static gboolean looks_like_hub_id(const char *name)
-{
-    const char *slash = strchr(name, '/');
-    if (!slash || slash == name || slash[1] == '\0' || strchr(slash + 1, '/') || strstr(name, "..") || name[0] == '.')
-        return FALSE;
-    return TRUE;
-}
-
-static char *snapshot_path(const char *name, GError **error)
-{
-    g_auto(GStrv) parts = g_strsplit(name, "@", 2);
-    const char *revision = parts[1] ? parts[1] : "main";
-    g_auto(GStrv) org_name = g_strsplit(parts[0], "/", 2);
-    g_autofree char *cache = hub_cache();
-    g_autofree char *repo = g_strdup_printf("models--%s--%s", org_name[0], org_name[1]);
-    g_autofree char *ref = g_build_filename(cache, repo, "refs", revision, NULL);
-    g_autofree char *commit = NULL;
-    if (g_file_get_contents(ref, &commit, NULL, NULL))
-        g_strstrip(commit);
-    else
-        commit = g_strdup(revision); /* a commit hash names its snapshot itself */
-    g_autofree char *path = g_build_filename(cache, repo, "snapshots", commit, NULL);
-    if (g_file_test(path, G_FILE_TEST_IS_DIR))
-        return g_steal_pointer(&path);
-    glint_fail(error, GLINT_ERROR_IO, "'%s' is neither a folder nor in the Hugging Face cache %s (revision %s); fetch it with `huggingface-cli download %s` or give the path of a model folder",
-               name, cache, revision, parts[0]);
+    g_autofree char *meant = glint_hub_suggest(name);
+    glint_fail(error, GLINT_ERROR_IO, "there is no model folder '%s'; give a folder with config.json, model.safetensors and tokenizer.json, or "
+               "org/name of the Hugging Face hub%s%s%s", name,
+               meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
     return NULL;
 }
 
-char *glint_resolve_model(const char *name, GError **error)
+static char *resolve(const char *name, gboolean tokenizer_only, GError **error)
 {
     if (strcmp(name, "demo") == 0)
         return demo_path("model", error);
@@ -72,24 +42,72 @@ char *glint_resolve_model(const char *name, GError **error)
         g_autofree char *config = g_build_filename(name, "config.json", NULL);
         if (g_file_test(name, G_FILE_TEST_IS_DIR) && g_file_test(config, G_FILE_TEST_EXISTS))
             return g_strdup(name);
-        glint_fail(error, GLINT_ERROR_IO, "'%s' is no model folder; give the folder that holds config.json, model.safetensors and tokenizer.json", name);
+        glint_fail(error, GLINT_ERROR_IO, "'%s' is no model folder; give the folder that holds config.json, model.safetensors and tokenizer.json",
+                   name);
         return NULL;
     }
-    if (looks_like_hub_id(name))
-        return snapshot_path(name, error);
-    glint_fail(error, GLINT_ERROR_IO, "there is no model folder '%s'; give a folder with config.json, model.safetensors and tokenizer.json, or org/name", name);
-    return NULL;
+    if (!glint_hub_is_name(name))
+        return fail_unknown(name, error);
+    const GlintHubOptions options = {.tokenizer_only = tokenizer_only};
+    g_autoptr(GlintHubSnapshot) snapshot = glint_hub_fetch(name, &options, error);
+    return snapshot ? g_steal_pointer(&snapshot->path) : NULL;
 }
 
-char *glint_resolve_dataset(const char *name, GError **error)
+char *glint_resolve_model(const char *name, GError **error) { return resolve(name, FALSE, error); }
+
+char *glint_resolve_tokenizer(const char *name, GError **error) { return resolve(name, TRUE, error); }
+
+/* A name with a slash may be a path with a typo as well as a data set of the hub, so a refusal says both. */
+static gboolean from_hub(const char *name, const GlintDatasetOptions *options, GlintHubDataset *out, GError **error)
 {
+    GlintHubDatasetOptions hub = {options->text_column, options->label_column, options->max_samples, options->seed};
+    const char *canonical = glint_dataset_alias(name);
+    if (canonical)
+        glint_say("data: '%s' is %s on the Hugging Face hub", name, canonical);
+    if (glint_hub_dataset_fetch(name, &hub, out, error))
+        return TRUE;
+    if (canonical && strcmp(canonical, "stanfordnlp/imdb") == 0 && !g_error_matches(*error, GLINT_ERROR, GLINT_ERROR_INTERRUPTED))
+        g_prefix_error(error, "the original archive has the same reviews: --dataset https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz; ");
+    else if (!canonical && !strchr(name, ':'))
+        g_prefix_error(error, "there is no file or folder '%s', and on the hub: ", name);
+    return FALSE;
+}
+
+static gboolean fail_no_dataset(const char *name, GError **error)
+{
+    const char *near = glint_dataset_nearest(name);
+    g_autofree char *hint = near ? g_strdup_printf("; did you mean '%s' (%s)?", near, glint_dataset_alias(near)) : g_strdup("");
+    return glint_fail(error, GLINT_ERROR_IO, "there is no data set '%s'; give a folder with one sub-folder of .txt files per class, an archive of that, a .jsonl, .csv, .tsv or .txt file, "
+                      "or a data set of the hub as org/name%s", name, hint);
+}
+
+static gboolean find_dataset(const char *name, const GlintDatasetOptions *options, GlintHubDataset *out, GError **error)
+{
+    g_auto(GlintDatasetName) parsed = {0};
     if (strcmp(name, "demo") == 0)
-        return demo_path("reviews.jsonl", error);
+        return (out->path = demo_path("reviews.jsonl", error)) != NULL;
     if (g_file_test(name, G_FILE_TEST_EXISTS))
-        return g_strdup(name);
-    if (strcmp(name, "imdb") == 0 || strcmp(name, "stanfordnlp/imdb") == 0)
-        glint_fail(error, GLINT_ERROR_IO, "the data set '%s' is not here; download aclImdb_v1.tar.gz from https://ai.stanford.edu/~amaas/data/sentiment/ and give its path: --dataset aclImdb_v1.tar.gz", name);
-    else
-        glint_fail(error, GLINT_ERROR_IO, "there is no data set '%s'; give a folder with one sub-folder of .txt files per class, an archive of that, or a .jsonl, .csv, .tsv or .txt file", name);
-    return NULL;
+        return (out->path = g_strdup(name)) != NULL;
+    if (g_str_has_prefix(name, "https://") || g_str_has_prefix(name, "http://"))
+        return (out->path = glint_hub_download_url(name, error)) != NULL;
+    return glint_dataset_name_parse(name, &parsed) ? from_hub(name, options, out, error) : fail_no_dataset(name, error);
+}
+
+GlintDataset *glint_resolve_open_dataset(const char *name, const GlintDatasetOptions *options, char **path, GError **error)
+{
+    g_auto(GlintHubDataset) found = {0};
+    g_autoptr(GError) problem = NULL;
+    if (!find_dataset(name, options, &found, &problem)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
+    GlintDatasetOptions own = *options;
+    if (found.text_column)
+        own.text_column = found.text_column;
+    if (found.label_column)
+        own.label_column = found.label_column;
+    GlintDataset *dataset = glint_dataset_open(found.path, &own, error);
+    if (dataset && path)
+        *path = g_steal_pointer(&found.path);
+    return dataset;
 }

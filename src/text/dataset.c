@@ -11,6 +11,7 @@
  * Owner: GlintDataset owns everything it points to. Records move from GlintRecords without copying texts. */
 #include "text/dataset.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "text/dataset_records.h"
 #include <errno.h>
 #include <string.h>
@@ -162,30 +163,13 @@ static GPtrArray *sort_classes(const GlintRecords *records, guint *order)
 
 /* ---- sampling ---- */
 
-static guint64 splitmix64(guint64 *state)
-{
-    guint64 z = (*state += G_GUINT64_CONSTANT(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static guint64 uniform_below(guint64 *state, guint64 n)
-{
-    guint64 reject = (G_MAXUINT64 - n + 1) % n, draw; /* 2^64 mod n: draws below it would make small values likelier */
-    do
-        draw = splitmix64(state);
-    while (draw < reject);
-    return draw % n;
-}
-
 static guint64 stream_of(guint64 seed, const char *class_name)
 {
     guint64 hash = G_GUINT64_CONSTANT(0xCBF29CE484222325); /* FNV-1a: classes draw independently of each other */
     for (const char *c = class_name; *c; c++)
         hash = (hash ^ (guchar)*c) * G_GUINT64_CONSTANT(0x100000001B3);
     guint64 state = seed;
-    return splitmix64(&state) ^ hash;
+    return glint_random_next(&state) ^ hash;
 }
 
 /* Shares of `total` for classes of the given sizes: even, and never more than a class has. */
@@ -225,7 +209,7 @@ static void draw_sample(const GlintRecords *records, const guint *order, const G
                 member[m++] = i;
         guint64 state = stream_of(seed, g_ptr_array_index(classes, c));
         for (gsize k = 0; k < share[c]; k++) {
-            gsize other = k + uniform_below(&state, m - k), held = member[k];
+            gsize other = k + glint_random_below(&state, m - k), held = member[k];
             member[k] = member[other];
             member[other] = held;
             keep[member[k]] = TRUE;
@@ -297,6 +281,7 @@ static const char *format_of(const char *path, GError **error)
 {
     static const char *const archive[] = {".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tar.zst", ".zip", NULL};
     static const char *const jsonl[] = {".jsonl", ".ndjson", NULL}, *const csv[] = {".csv", NULL}, *const tsv[] = {".tsv", NULL}, *const txt[] = {".txt", NULL};
+    static const char *const parquet[] = {".parquet", ".arrow", ".feather", NULL};
     struct stat status;
     if (stat(path, &status) != 0) {
         glint_fail(error, GLINT_ERROR_IO, "cannot open dataset %s: %s", path, g_strerror(errno));
@@ -318,6 +303,11 @@ static const char *format_of(const char *path, GError **error)
         return "tsv";
     if (has_suffix(path, txt))
         return "txt";
+    if (has_suffix(path, parquet)) {
+        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: Parquet and Arrow files are not read; convert it with: python3 -c \"import pandas; pandas.read_parquet('%s').to_json('data.jsonl', orient='records', lines=True)\", "
+                   "or give the data set's name on the hub, org/name", path, path);
+        return NULL;
+    }
     glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: not a kind of dataset that glint reads; give a folder with one sub-folder of .txt files per class, "
                "such a folder as .tar.gz, .tar.xz or .zip, or a file ending in .jsonl, .csv, .tsv or .txt", path);
     return NULL;

@@ -1,6 +1,7 @@
 # Helpers of the command-line tests. Each test runs in a private folder that is removed afterwards.
 #   GLINT       the program          SOURCE   the repository       SHARED   reference data, may be missing
 set -u
+export HF_HUB_OFFLINE=1 # no test may touch the network; test_fetch.sh speaks to a server of its own
 : "${GLINT:?}" "${SOURCE:?}" "${SHARED:?}"
 DEMO_MODEL=$SOURCE/data/demo/model
 DEMO_DATA=$SOURCE/data/demo/reviews.jsonl

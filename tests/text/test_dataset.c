@@ -139,8 +139,9 @@ static void test_folder_errors(void **state)
     open_bad(pos, NULL, GLINT_ERROR_DATA, "no .txt files");
     open_bad(missing, NULL, GLINT_ERROR_IO, "No such file");
     open_bad(blank, NULL, GLINT_ERROR_DATA, "1 empty");
-    g_autofree char *odd = put("odd.parquet", "PAR1");
+    g_autofree char *odd = put("odd.doc", "text"), *parquet = put("data.parquet", "PAR1");
     open_bad(odd, NULL, GLINT_ERROR_UNSUPPORTED, ".jsonl, .csv, .tsv");
+    open_bad(parquet, NULL, GLINT_ERROR_UNSUPPORTED, "pandas.read_parquet");
 }
 
 typedef struct { const char *path, *text; gssize length; int type; const char *link; } Entry;
