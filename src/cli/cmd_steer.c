@@ -9,6 +9,7 @@
 #include "cli/steer_job.h"
 #include "collect/collect.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,17 +75,18 @@ static gboolean choose_classes(SteerArgs *steer, GPtrArray *classes, GError **er
     return glint_fail(error, GLINT_ERROR_USAGE, "say which class to steer to and which to steer away from: --towards CLASS --away CLASS; the classes are %s", all);
 }
 
-static gboolean parse_kl(const SteerArgs *steer, double *kl, gsize *n, GError **error)
+/* --kl, or --strength: numbers of one sign, growing. */
+static gboolean parse_doses(const char *option, const char *text, double low, double *dose, gsize *n, GError **error)
 {
-    g_auto(GStrv) parts = g_strsplit(steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", ",", -1);
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
     *n = 0;
     for (char **part = parts; *part; part++) {
         if (*n == MOST_DOSES)
-            return glint_fail(error, GLINT_ERROR_USAGE, "--kl takes at most %d values", MOST_DOSES);
-        if (!glint_args_real("--kl", g_strstrip(*part), 1e-6, 100, &kl[*n], error))
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s takes at most %d values", option, MOST_DOSES);
+        if (!glint_args_real(option, g_strstrip(*part), low, 1e6, &dose[*n], error))
             return FALSE;
-        if (*n > 0 && kl[*n] <= kl[*n - 1])
-            return glint_fail(error, GLINT_ERROR_USAGE, "--kl must ascend, as in 0.05,0.1,0.2");
+        if (dose[*n] == 0 || (*n > 0 && (fabs(dose[*n]) <= fabs(dose[*n - 1]) || dose[*n] * dose[0] < 0)))
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s must grow from value to value, all of one sign and none 0, as in 0.05,0.1,0.2", option);
         (*n)++;
     }
     return TRUE;
@@ -216,15 +218,15 @@ static gboolean class_is_solved(const char *root, const char *name)
 
 static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError **error)
 {
-    double kl[MOST_DOSES];
-    gsize n_kl;
+    double dose[MOST_DOSES];
+    gsize n_doses;
     GlintSteerKind kind;
     g_autoptr(GPtrArray) classes = glint_collect_classes(root, error);
     if (!classes || !inherit(args, root, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
         return 0;
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
-    if (!choose_classes(steer, classes, error) || !parse_kl(steer, kl, &n_kl, error) || !glint_steer_kind_parse(steer->operator ? steer->operator : "shift", &kind, error))
+    if (!choose_classes(steer, classes, error) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : "shift", &kind, error))
         return 0;
     g_autoptr(json_t) report = json_object();
     g_autoptr(GlintDataset) used = glint_job_open_dataset(args, report, error);
@@ -243,7 +245,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
-                           .least = (gsize)steer->least, .kl = kl, .n_kl = n_kl, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
+                           .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
                            .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
     return steer_with(&plan, args, steer, error);
 }
@@ -262,6 +264,7 @@ static int run(int argc, char **argv, GError **error)
         {"operator", 0, 0, G_OPTION_ARG_FILENAME, &steer.operator, "scale, weight, clamp, shift, conditional, discriminant, ablate-mean, ablate-zero (default: shift)", "NAME"},
         {"hubs", 0, 0, G_OPTION_ARG_INT, &steer.hubs, "neurons that the conditional operator sets (default: 0 = a fifth)", "N"},
         {"kl", 0, 0, G_OPTION_ARG_FILENAME, &steer.kl, "doses, as the mean KL they cause on neutral text (default: 0.05,0.1,0.2,0.4)", "LIST"},
+        {"strength", 0, 0, G_OPTION_ARG_FILENAME, &steer.strength, "doses as strengths of the operator instead; controls get the KL that the module has there", "LIST"},
         {"tokens-for", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &steer.tokens_for, "words that stand for a class; give it for both (default: known for pos and neg, else learned)", "CLASS=WORDS"},
         {"suffix", 0, 0, G_OPTION_ARG_FILENAME, &steer.suffix, "text put behind every prompt (default: none)", "TEXT"},
         {"prompts", 0, 0, G_OPTION_ARG_INT, &steer.prompts, "held-out texts that effects are measured on (default: 96)", "N"},
@@ -278,6 +281,8 @@ static int run(int argc, char **argv, GError **error)
                           "difference in means of the residual, all at the same KL. Leaves RESULTS/steer/<site>/.",
                           "glint steer results --layers 3 --operator shift", &argc, &argv, error))
         return 0;
+    if (steer.kl && steer.strength)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--kl and --strength both say how strong; give one");
     if (argc != 2)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one results folder of glint run; see %s --help", g_get_prgname());
     const struct { const char *option; int value, least; } counts[] = {{"--module", steer.module, -1}, {"--least", steer.least, 1}, {"--controls", steer.controls, 1}, {"--hubs", steer.hubs, 0},
@@ -286,7 +291,7 @@ static int run(int argc, char **argv, GError **error)
         if (counts[k].value < counts[k].least)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s must be at least %d", counts[k].option, counts[k].least);
     if (steer.controls < 20)
-        glint_warn("%d controls cannot show p < 0.05 against more than %d; 20 or more are needed for a verdict", steer.controls, steer.controls);
+        glint_warn("with %d controls the smallest p is %.3f, so that nothing can be found better than chance; 20 are enough", steer.controls, 1.0 / (steer.controls + 1));
     return run_steer(&args, &steer, argv[1], error);
 }
 

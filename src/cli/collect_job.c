@@ -44,7 +44,7 @@ static json_t *describe_model(const GlintModel *model, const char *folder)
                      info->weight_type, "arithmetic", info->compute_type);
 }
 
-static GlintDataset *open_dataset(const GlintArgs *args, json_t *report, GError **error)
+GlintDataset *glint_job_open_dataset(const GlintArgs *args, json_t *report, GError **error)
 {
     g_autofree char *path = NULL;
     GlintDatasetOptions options = {.text_column = args->data.text_column, .label_column = args->data.label_column,
@@ -58,7 +58,7 @@ static GlintDataset *open_dataset(const GlintArgs *args, json_t *report, GError 
     return dataset;
 }
 
-static GlintModel *open_model(const GlintArgs *args, GlintTokenizer **tokenizer, json_t *report, GError **error)
+GlintModel *glint_job_open_model(const GlintArgs *args, GlintTokenizer **tokenizer, json_t *report, GError **error)
 {
     GlintModelOptions options = {.threads = args->model.threads};
     g_autofree char *folder = NULL;
@@ -110,11 +110,11 @@ static json_t *describe_collect(const GlintCollectOptions *options, const GlintC
 
 gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *report, GError **error)
 {
-    g_autoptr(GlintDataset) dataset = open_dataset(args, report, error);
+    g_autoptr(GlintDataset) dataset = glint_job_open_dataset(args, report, error);
     if (!dataset)
         return FALSE;
     g_autoptr(GlintTokenizer) tokenizer = NULL;
-    g_autoptr(GlintModel) model = open_model(args, &tokenizer, report, error);
+    g_autoptr(GlintModel) model = glint_job_open_model(args, &tokenizer, report, error);
     g_autoptr(GArray) layers = NULL;
     GlintCollectOptions options;
     GlintCollectStats stats = {0};

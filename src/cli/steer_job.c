@@ -78,7 +78,7 @@ static gboolean draw_trial(const GlintSteerTrial *trial, const char *title, cons
         const Columns *c = &columns[a];
         arms[a] = (GlintDoseArm){glint_steer_role_name(trial->arms[a].role), c->kl, c->effect, c->low, c->high, c->nll, c->same, c->p99};
     }
-    const GlintDoseCurves curves = {trial->n_arms, trial->n_kl, arms, trial->p_random, trial->p_matched, title, trial->verdict, trial->n_prompts};
+    const GlintDoseCurves curves = {trial->n_arms, trial->n_doses, arms, trial->p_random, trial->p_matched, title, trial->verdict, trial->n_prompts};
     for (gsize k = 0; ok && k < G_N_ELEMENTS(names); k++) {
         g_autofree char *path = g_build_filename(folder, names[k], NULL);
         ok = glint_draw_dose(&curves, path, error);
@@ -141,7 +141,7 @@ gboolean glint_job_steer_layer(const GlintSteerPlan *plan, const GlintSite *site
     g_autoptr(GArray) rows = choose_module(plan, layer, outcome, &ranking, error);
     if (!rows)
         return FALSE;
-    const GlintSteerTrialOptions options = {.kind = plan->kind, .kl = plan->kl, .n_kl = plan->n_kl, .n_random = plan->n_random, .n_matched = plan->n_matched, .hubs = plan->hubs,
+    const GlintSteerTrialOptions options = {.kind = plan->kind, .dose = plan->dose, .n_doses = plan->n_doses, .by_strength = plan->by_strength, .n_random = plan->n_random, .n_matched = plan->n_matched, .hubs = plan->hubs,
                                             .seed = plan->seed, .prompts = plan->split->prompts, .choosing = plan->split->choosing,
                                             .training = {plan->split->training[0], plan->split->training[1]}};
     outcome->trial = glint_steer_trial(plan->lab, layer, rows, &options, error);

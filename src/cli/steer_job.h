@@ -18,7 +18,8 @@ typedef struct {
     GlintSteerKind kind;
     int module;                /* -1: the one that tells the classes apart best */
     gsize least;               /* neurons of a module that is chosen */
-    const double *kl; gsize n_kl;
+    const double *dose; gsize n_doses;
+    gboolean by_strength;      /* doses are strengths, else KLs */
     gsize n_random, n_matched, hubs;
     gsize n_samples, sample_tokens; /* continuations to write */
     guint64 seed;

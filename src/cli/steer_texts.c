@@ -50,7 +50,7 @@ static gboolean add_text(GlintSteerTexts *into, const GlintTokenizer *tokenizer,
     return TRUE;
 }
 
-/* Numbers of the texts of one class, spread evenly over all that satisfy `held`, at most `most` of them from position `from` on. */
+/* Numbers of the texts of one class. */
 static GArray *numbers_of(const GlintDataset *data, int label, GHashTable *used, gboolean held)
 {
     GArray *numbers = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -121,7 +121,8 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintD
     const char *const names[2] = {towards, away};
     g_autoptr(GlintSteerSplit) self = g_new0(GlintSteerSplit, 1);
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal); /* by text: the same text under two ids is no new text */
-    g_autoptr(GArray) held[2] = {NULL, NULL};
+    g_autoptr(GArray) first = NULL, second = NULL;
+    GArray **held_of[2] = {&first, &second}, *held[2];
     int label[2];
     for (guint k = 0; k < used->texts->len; k++)
         g_hash_table_add(known, text_at(used, k)->text);
@@ -140,7 +141,7 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintD
             glint_fail(error, GLINT_ERROR_USAGE, "the data set has no class '%s'", names[side]);
             return NULL;
         }
-        held[side] = numbers_of(all, in_all, known, TRUE);
+        held[side] = *held_of[side] = numbers_of(all, in_all, known, TRUE);
         self->n_held_out += held[side]->len;
         if (held[side]->len < LEAST_HELD_OUT) {
             glint_fail(error, GLINT_ERROR_DATA, "only %u texts of class '%s' were not used for the graphs, and effects are measured on others than those: run again with "

@@ -76,8 +76,8 @@ json_t *glint_steer_trial_json(const GlintSteerTrial *trial, const GlintSteerLay
     json_object_set_new(root, "texts", json_integer((json_int_t)trial->n_prompts));
     json_object_set_new(root, "n_random", json_integer((json_int_t)trial->n_random));
     json_object_set_new(root, "n_matched", json_integer((json_int_t)trial->n_matched));
-    json_object_set_new(root, "p_random", reals(trial->p_random, trial->n_kl));
-    json_object_set_new(root, "p_matched", reals(trial->p_matched, trial->n_kl));
+    json_object_set_new(root, "p_random", reals(trial->p_random, trial->n_doses));
+    json_object_set_new(root, "p_matched", reals(trial->p_matched, trial->n_doses));
     json_object_set_new(root, "operator", operator_json(trial->arms[0].operator));
     json_object_set_new(root, "arms", arms);
     return root;
@@ -96,7 +96,7 @@ static void print_doses(const GlintSteerTrial *trial, const GlintSteerLayer *lay
     (void)layer;
     fputs("arm,role,dose,kl_wanted,kl,strength,reached,effect,low,high,probability,mass,wrong,kl_p99,nll_change,same_top\n", out);
     for (gsize a = 0; a < trial->n_arms; a++)
-        for (gsize k = 0; k < trial->n_kl; k++) {
+        for (gsize k = 0; k < trial->n_doses; k++) {
             const GlintSteerDose *dose = &trial->arms[a].curve->doses[k];
             const double numbers[] = {dose->kl, dose->cost.kl, dose->strength, dose->reached, dose->effect, dose->low, dose->high, dose->probability, dose->mass,
                                       dose->wrong, dose->cost.kl_p99, dose->cost.nll_change, dose->cost.same_top};
@@ -127,7 +127,7 @@ static void print_texts(const GlintSteerTrial *trial, const GlintSteerLayer *lay
     (void)layer;
     fputs("text,dose,log_odds,change\n", out);
     for (gsize i = 0; i < trial->n_prompts; i++)
-        for (gsize k = 0; k <= trial->n_kl; k++) {
+        for (gsize k = 0; k <= trial->n_doses; k++) {
             const double base = trial->unsteered[i].log_odds, now = k ? trial->arms[0].curve->doses[k - 1].reading[i].log_odds : base;
             fprintf(out, "%zu,%zu", i, k);
             print_number(out, now);

@@ -10,6 +10,7 @@
 #define LEVEL 0.05      /* of the p-values that the verdict asks for */
 #define ANTI 0.4        /* share of texts steered the wrong way beyond which nothing is claimed */
 #define LITTLE_MASS 1e-3
+#define LEAST_KL 1e-9   /* of a strength that does nothing */
 
 const char *glint_steer_role_name(GlintSteerRole role)
 {
@@ -151,13 +152,19 @@ static gboolean run_arms(GlintSteerTrial *self, GlintSteerLab *lab, const GlintS
     self->unsteered = g_new0(GlintSteerReading, self->n_prompts + 1);
     if (!glint_steer_lab_read(lab, options->prompts, NULL, 0, self->unsteered, error) || !glint_steer_lab_read(lab, options->choosing, NULL, 0, choosing, error))
         return FALSE;
+    g_autofree double *kl = g_memdup2(options->dose, self->n_doses * sizeof *kl);
     g_autoptr(GlintProgress) bar = glint_progress_new("steering", (double)self->n_arms, "sets");
     for (gsize a = 0; a < self->n_arms; a++) {
         GlintSteerArm *arm = &self->arms[a];
         glint_progress_update(bar, (double)a, glint_steer_role_name(arm->role));
-        arm->curve = glint_steer_curve(lab, arm->operator, options->kl, options->n_kl, options->prompts, self->unsteered, options->choosing, choosing, options->seed, error);
+        if (a == 0 && options->by_strength)
+            arm->curve = glint_steer_curve_at(lab, arm->operator, options->dose, self->n_doses, options->prompts, self->unsteered, options->seed, error);
+        else
+            arm->curve = glint_steer_curve(lab, arm->operator, kl, self->n_doses, options->prompts, self->unsteered, options->choosing, choosing, options->seed, error);
         if (!arm->curve)
             return FALSE;
+        for (gsize k = 0; a == 0 && options->by_strength && k < self->n_doses; k++)
+            kl[k] = MAX(arm->curve->doses[k].cost.kl, LEAST_KL);
     }
     return TRUE;
 }
@@ -165,13 +172,13 @@ static gboolean run_arms(GlintSteerTrial *self, GlintSteerLab *lab, const GlintS
 GlintSteerTrial *glint_steer_trial(GlintSteerLab *lab, const GlintSteerLayer *layer, const GArray *rows, const GlintSteerTrialOptions *options, GError **error)
 {
     g_autoptr(GlintSteerTrial) self = g_new0(GlintSteerTrial, 1);
-    self->n_kl = options->n_kl;
+    self->n_doses = options->n_doses;
     self->n_prompts = glint_steer_texts_count(options->prompts);
     if (!make_arms(self, lab, layer, rows, options, error) || !run_arms(self, lab, options, error))
         return NULL;
-    self->p_random = g_new(double, self->n_kl);
-    self->p_matched = g_new(double, self->n_kl);
-    for (gsize k = 0; k < self->n_kl; k++) {
+    self->p_random = g_new(double, self->n_doses);
+    self->p_matched = g_new(double, self->n_doses);
+    for (gsize k = 0; k < self->n_doses; k++) {
         self->p_random[k] = p_value(self, GLINT_ROLE_RANDOM, k, &self->n_random);
         self->p_matched[k] = p_value(self, GLINT_ROLE_MATCHED, k, &self->n_matched);
         if (self->arms[0].curve->doses[k].reached)

@@ -23,7 +23,8 @@ typedef struct {
 
 typedef struct {
     GlintSteerKind kind;
-    const double *kl; gsize n_kl;          /* ascending */
+    const double *dose; gsize n_doses;     /* KLs, ascending */
+    gboolean by_strength;                  /* they are strengths of the module's operator instead: controls get the KL it has there */
     gsize n_random, n_matched;             /* controls of each; default 20 */
     gsize hubs;                            /* of the conditional operator, 0 = default */
     guint64 seed;
@@ -33,10 +34,10 @@ typedef struct {
 } GlintSteerTrialOptions;
 
 typedef struct {
-    gsize n_arms, n_kl, n_prompts;
+    gsize n_arms, n_doses, n_prompts;
     GlintSteerArm *arms;                   /* the first is the module */
     GlintSteerReading *unsteered;          /* n_prompts */
-    double *p_random, *p_matched;          /* n_kl: (1 + controls with at least the module's effect) / (1 + controls) */
+    double *p_random, *p_matched;          /* n_doses: (1 + controls with at least the module's effect) / (1 + controls) */
     gsize n_random, n_matched;
     gsize verdict_dose;                    /* index of the dose that the verdict is about: the strongest that the module reached */
     gboolean steers;                       /* better than random and matched sets (p <= .05), with an interval above 0 */

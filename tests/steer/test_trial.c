@@ -173,7 +173,7 @@ static GlintSteerTrial *trial_of(const Case *self, int module, GlintSteerKind ki
 {
     GError *error = NULL;
     g_autoptr(GArray) rows = glint_steer_module(self->layer, module);
-    const GlintSteerTrialOptions options = {.kind = kind, .kl = kls, .n_kl = N_KL, .n_random = 24, .n_matched = 24, .seed = seed, .prompts = self->prompts,
+    const GlintSteerTrialOptions options = {.kind = kind, .dose = kls, .n_doses = N_KL, .n_random = 24, .n_matched = 24, .seed = seed, .prompts = self->prompts,
                                             .choosing = self->choosing, .training = {self->training[0], self->training[1]}};
     GlintSteerTrial *trial = glint_steer_trial(self->lab, self->layer, rows, &options, &error);
     if (!trial)
