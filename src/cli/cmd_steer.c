@@ -193,7 +193,7 @@ static int steer_with(GlintSteerPlan *plan, const GlintArgs *args, const SteerAr
 {
     const GlintSteerTextOptions options = {.n_prompts = (gsize)steer->prompts, .prompt_tokens = (gsize)steer->prompt_tokens, .suffix = steer->suffix, .n_neutral = 32,
                                            .neutral_tokens = 64, .neutral = steer->neutral, .n_training = 200, .max_tokens = 128};
-    g_autoptr(GlintSteerSplit) split = glint_steer_split(plan->tokenizer, plan->used, plan->all, plan->towards, plan->away, &options, error);
+    g_autoptr(GlintSteerSplit) split = glint_steer_split(plan->tokenizer, plan->chat, plan->used, plan->all, plan->towards, plan->away, &options, error);
     GlintVerbalisers words = {{NULL, NULL}};
     int code = 0;
     if (!split)
@@ -229,7 +229,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     if (!choose_classes(steer, classes, error) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : "shift", &kind, error))
         return 0;
     g_autoptr(json_t) report = json_object();
-    g_autoptr(GlintDataset) used = glint_job_open_dataset(args, report, error);
+    g_autoptr(GlintDataset) used = glint_job_open_dataset(args, root, report, error);
     if (!used)
         return 0;
     args->data.max_samples = 0;
@@ -237,13 +237,14 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
         g_free(args->data.dataset);
         args->data.dataset = g_strdup(steer->held_out);
     }
-    g_autoptr(GlintDataset) all = glint_job_open_dataset(args, report, error);
+    g_autoptr(GlintDataset) all = glint_job_open_dataset(args, root, report, error);
     g_autoptr(GlintTokenizer) tokenizer = NULL;
-    g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, report, error) : NULL;
+    g_autoptr(GlintChat) chat = NULL;
+    g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
     if (!model)
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
-    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
+    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
                            .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
                            .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
@@ -275,7 +276,7 @@ static int run(int argc, char **argv, GError **error)
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "RESULTS",
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "RESULTS",
                           "Pushes a module of the graph and measures, on texts that the graph does not know, what that does to the model: against\n"
                           "random sets of neurons, sets of equal degrees, the neurons that differ most, a module of the correlation graph and the\n"
                           "difference in means of the residual, all at the same KL. Leaves RESULTS/steer/<site>/.",
