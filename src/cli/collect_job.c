@@ -60,7 +60,7 @@ static char *dataset_name(const GlintArgs *args, const char *folder, json_t *rep
     return g_steal_pointer(&path);
 }
 
-static GlintDataset *open_dataset(const GlintArgs *args, const char *folder, json_t *report, GError **error)
+GlintDataset *glint_job_open_dataset(const GlintArgs *args, const char *folder, json_t *report, GError **error)
 {
     g_autofree char *path = NULL, *name = dataset_name(args, folder, report, error);
     if (!name)
@@ -76,7 +76,7 @@ static GlintDataset *open_dataset(const GlintArgs *args, const char *folder, jso
     return dataset;
 }
 
-static GlintModel *open_model(const GlintArgs *args, GlintTokenizer **tokenizer, GlintChat **chat, json_t *report, GError **error)
+GlintModel *glint_job_open_model(const GlintArgs *args, GlintTokenizer **tokenizer, GlintChat **chat, json_t *report, GError **error)
 {
     GlintModelOptions options = {.threads = args->model.threads};
     g_autofree char *folder = NULL;
@@ -297,12 +297,12 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
 
 gboolean glint_job_collect_shard(const GlintArgs *args, const char *folder, GlintShardJob *shard, json_t *report, GError **error)
 {
-    g_autoptr(GlintDataset) dataset = open_dataset(args, folder, report, error);
+    g_autoptr(GlintDataset) dataset = glint_job_open_dataset(args, folder, report, error);
     if (!dataset)
         return FALSE;
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintChat) chat = NULL;
-    g_autoptr(GlintModel) model = open_model(args, &tokenizer, &chat, report, error);
+    g_autoptr(GlintModel) model = glint_job_open_model(args, &tokenizer, &chat, report, error);
     g_autoptr(GPtrArray) saes = model ? open_saes(args, error) : NULL;
     g_autoptr(GArray) sites = NULL, features = NULL;
     GlintCollectOptions options;

@@ -5,8 +5,8 @@
  *
  * The page has one width whatever is drawn, fit for a column of a paper. */
 #include "draw/path_picture.h"
-#include "draw/axis.h"
 #include "draw/caption.h"
+#include "draw/frame.h"
 #include "draw/lettering.h"
 #include <math.h>
 
@@ -101,98 +101,20 @@ static GlintAxis value_axis(const Panel *panel, const gsize *order, gsize n_draw
     return glint_axis_of(GLINT_AXIS_LINEAR, shown, n, 0.08);
 }
 
-/* ---- the frame of a panel ---- */
-
-typedef struct {
-    cairo_t *cr;
-    GlintAxis x, y;
-    double left, top, width, height;
-} Frame;
-
-static void draw_grid(const Frame *frame)
-{
-    g_autoptr(GArray) down = glint_axis_ticks(&frame->y, 5), across = glint_axis_ticks(&frame->x, 9);
-    const GlintColour light = {0.91, 0.91, 0.92};
-    for (guint k = 0; k < down->len; k++) {
-        const double at = glint_axis_at(&frame->y, g_array_index(down, double, k));
-        glint_canvas_line(frame->cr, frame->left, at, frame->left + frame->width, at, 0.5, light);
-    }
-    for (guint k = 0; k < across->len; k++) {
-        const double at = glint_axis_at(&frame->x, g_array_index(across, double, k));
-        glint_canvas_line(frame->cr, at, frame->top, at, frame->top + frame->height, 0.5, light);
-    }
-}
-
-/* "EBIC (thousands)", "edges (logarithmic)" */
-static char *axis_title(const Frame *frame, const char *title)
-{
-    static const char *const powers[] = {NULL, "thousands", "millions", "10⁹", "10¹²"};
-    if (frame->y.kind == GLINT_AXIS_LOG_COUNT)
-        return g_strdup_printf("%s (logarithmic)", title);
-    const int power = glint_axis_power(&frame->y);
-    return power > 0 && power < (int)G_N_ELEMENTS(powers) ? g_strdup_printf("%s (%s)", title, powers[power]) : g_strdup(title);
-}
-
-static void draw_value_axis(const Frame *frame, const char *title)
-{
-    const GlintFont font = {.size = 8.5, .colour = GLINT_INK, .align = GLINT_RIGHT}, upright = {.size = 10, .colour = GLINT_INK, .align = GLINT_CENTRE};
-    g_autoptr(GArray) ticks = glint_axis_ticks(&frame->y, 5);
-    for (guint k = 0; k < ticks->len; k++) {
-        const double at = glint_axis_at(&frame->y, g_array_index(ticks, double, k));
-        g_autofree char *label = glint_axis_label(&frame->y, ticks, k);
-        glint_canvas_line(frame->cr, frame->left - 3, at, frame->left, at, 0.6, GLINT_INK);
-        glint_text(frame->cr, font, frame->left - 6, at + 3, label);
-    }
-    g_autofree char *text = axis_title(frame, title);
-    glint_text_up(frame->cr, upright, page_margin + 20, frame->top + frame->height / 2, text);
-}
-
-static void draw_lambda_ticks(const Frame *frame, gboolean labelled)
-{
-    const GlintFont font = {.size = 8.5, .colour = GLINT_INK, .align = GLINT_CENTRE}, title = {.size = 10, .colour = GLINT_INK, .align = GLINT_CENTRE};
-    const double bottom = frame->top + frame->height;
-    g_autoptr(GArray) ticks = glint_axis_ticks(&frame->x, 9);
-    for (guint k = 0; k < ticks->len; k++) {
-        const double at = glint_axis_at(&frame->x, g_array_index(ticks, double, k));
-        glint_canvas_line(frame->cr, at, bottom, at, bottom + 3, 0.6, GLINT_INK);
-        g_autofree char *label = glint_axis_label(&frame->x, ticks, k);
-        if (labelled)
-            glint_text(frame->cr, font, at, bottom + 13, label);
-    }
-    if (labelled)
-        glint_text(frame->cr, title, frame->left + frame->width / 2, bottom + 29, "penalty λ (logarithmic)");
-}
-
-static void draw_outline(const Frame *frame)
-{
-    glint_colour_set(frame->cr, GLINT_INK, 1);
-    cairo_set_line_width(frame->cr, 0.7);
-    cairo_rectangle(frame->cr, frame->left, frame->top, frame->width, frame->height);
-    cairo_stroke(frame->cr);
-}
-
 /* ---- what is in it ---- */
 
-static void dashed(cairo_t *cr, double x0, double y0, double x1, double y1, GlintColour colour)
-{
-    const double dash[] = {4, 3};
-    cairo_set_dash(cr, dash, 2, 0);
-    glint_canvas_line(cr, x0, y0, x1, y1, 0.9, colour);
-    cairo_set_dash(cr, NULL, 0, 0);
-}
-
-static void draw_threshold(const Frame *frame, double threshold)
+static void draw_threshold(const GlintFrame *frame, double threshold)
 {
     if (!isfinite(threshold))
         return;
     const double at = glint_axis_at(&frame->y, threshold);
     g_autofree char *value = glint_format_short(threshold, 3), *text = g_strdup_printf("threshold %s", value);
     const GlintFont font = {.size = 8, .colour = GLINT_QUIET, .align = GLINT_RIGHT};
-    dashed(frame->cr, frame->left, at, frame->left + frame->width, at, GLINT_QUIET);
+    glint_frame_dashed(frame->cr, frame->left, at, frame->left + frame->width, at, GLINT_QUIET);
     glint_text_halo(frame->cr, font, frame->left + frame->width - 4, at - 3, text);
 }
 
-static void draw_errors(const Frame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
+static void draw_errors(const GlintFrame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
 {
     const GlintColour pale = glint_colour_mix(GLINT_WHITE, glint_colour_diverging(0.75), 0.45);
     for (gsize a = 0; panel->se && a < n_drawn; a++) {
@@ -207,40 +129,17 @@ static void draw_errors(const Frame *frame, const GlintPathCurves *curves, const
     }
 }
 
-static void draw_curve(const Frame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
+static void draw_curve(const GlintFrame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
 {
-    cairo_t *cr = frame->cr;
-    glint_colour_set(cr, glint_colour_diverging(0.85), 1);
-    cairo_set_line_width(cr, 1.3);
-    cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
-    gboolean drawing = FALSE;
-    for (gsize a = 0; panel->values && a < n_drawn; a++) {
-        const double value = panel->values[order[a]];
-        if (!glint_axis_shows(&frame->y, value)) {
-            drawing = FALSE; /* a gap, not a line across what is not known */
-            continue;
-        }
-        const double x = glint_axis_at(&frame->x, curves->lambda[order[a]]), y = glint_axis_at(&frame->y, value);
-        if (drawing)
-            cairo_line_to(cr, x, y);
-        else
-            cairo_move_to(cr, x, y);
-        drawing = TRUE;
+    g_autofree double *x = g_new(double, n_drawn + 1), *y = g_new(double, n_drawn + 1);
+    for (gsize a = 0; a < n_drawn; a++) {
+        x[a] = curves->lambda[order[a]];
+        y[a] = panel->values ? panel->values[order[a]] : NAN;
     }
-    cairo_stroke(cr);
+    glint_frame_curve(frame, x, y, n_drawn, 1.3, glint_colour_diverging(0.85));
 }
 
-static void draw_dot(const Frame *frame, double x, double y, double radius, gboolean hollow)
-{
-    cairo_arc(frame->cr, x, y, radius, 0, 2 * G_PI);
-    glint_colour_set(frame->cr, hollow ? GLINT_WHITE : glint_colour_diverging(0.85), 1);
-    cairo_fill_preserve(frame->cr);
-    glint_colour_set(frame->cr, glint_colour_diverging(0.85), 1);
-    cairo_set_line_width(frame->cr, 0.9);
-    cairo_stroke(frame->cr);
-}
-
-static void draw_dots(const Frame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
+static void draw_dots(const GlintFrame *frame, const GlintPathCurves *curves, const Panel *panel, const gsize *order, gsize n_drawn)
 {
     gsize least = curves->n;
     for (gsize a = 0; panel->values && a < n_drawn; a++) {
@@ -251,7 +150,7 @@ static void draw_dots(const Frame *frame, const GlintPathCurves *curves, const P
         if (least == curves->n || panel->values[k] < panel->values[least])
             least = k;
         if (n_drawn <= N_DOTS_MAX || hollow)
-            draw_dot(frame, glint_axis_at(&frame->x, curves->lambda[k]), glint_axis_at(&frame->y, panel->values[k]), n_drawn <= 40 ? 2.2 : 1.5, hollow);
+            glint_frame_dot(frame, curves->lambda[k], panel->values[k], n_drawn <= 40 ? 2.2 : 1.5, hollow, glint_colour_diverging(0.85));
     }
     if (!panel->marks_least || least == curves->n)
         return;
@@ -267,13 +166,13 @@ static gboolean has_selected(const GlintPathCurves *curves)
     return curves->selected < curves->n && curves->lambda[curves->selected] > 0 && isfinite(curves->lambda[curves->selected]);
 }
 
-static void draw_selected(const Frame *frame, const GlintPathCurves *curves, gboolean named)
+static void draw_selected(const GlintFrame *frame, const GlintPathCurves *curves, gboolean named)
 {
     if (!has_selected(curves))
         return;
     const GlintColour red = glint_colour_diverging(-0.8);
     const double lambda = curves->lambda[curves->selected], x = glint_axis_at(&frame->x, lambda);
-    dashed(frame->cr, x, frame->top, x, frame->top + frame->height, red);
+    glint_frame_dashed(frame->cr, x, frame->top, x, frame->top + frame->height, red);
     if (!named)
         return;
     g_autofree char *value = glint_format_short(lambda, 3), *text = g_strdup_printf("λ = %s", value);
@@ -285,22 +184,19 @@ static void draw_selected(const Frame *frame, const GlintPathCurves *curves, gbo
 static void draw_panel(cairo_t *cr, const GlintPathCurves *curves, const Panel *panels, gsize n_panels, gsize which, const gsize *order, gsize n_drawn)
 {
     const Panel *panel = &panels[which];
-    Frame frame = {.cr = cr, .y = value_axis(panel, order, n_drawn)};
-    glint_path_panel(which, &frame.left, &frame.top, &frame.width, &frame.height);
-    frame.x = glint_axis_of(GLINT_AXIS_LOG, curves->lambda, curves->n, 0.03);
-    frame.x.from = frame.left;
-    frame.x.to = frame.left + frame.width;
-    frame.y.from = frame.top + frame.height;
-    frame.y.to = frame.top;
-    draw_grid(&frame);
+    GlintFrame frame = {.cr = cr, .x = glint_axis_of(GLINT_AXIS_LOG, curves->lambda, curves->n, 0.03), .y = value_axis(panel, order, n_drawn)};
+    double left, top, width, height;
+    glint_path_panel(which, &left, &top, &width, &height);
+    glint_frame_place(&frame, left, top, width, height);
+    glint_frame_grid(&frame);
     draw_threshold(&frame, panel->threshold);
     draw_selected(&frame, curves, which == 0);
     draw_errors(&frame, curves, panel, order, n_drawn);
     draw_curve(&frame, curves, panel, order, n_drawn);
     draw_dots(&frame, curves, panel, order, n_drawn);
-    draw_outline(&frame);
-    draw_value_axis(&frame, panel->title);
-    draw_lambda_ticks(&frame, which + 1 == n_panels);
+    glint_frame_outline(&frame);
+    glint_frame_values(&frame, page_margin + 20, panel->title);
+    glint_frame_bottom(&frame, which + 1 == n_panels ? "penalty λ (logarithmic)" : NULL);
 }
 
 /* ---- the words ---- */
