@@ -217,7 +217,7 @@ gboolean glint_job_steer_depth(const GlintSteerPlan *plan, const GlintSteerOutco
     for (gsize k = 0; k < n; k++)
         points[k] = depth_point(&outcomes[k]);
     g_autofree char *table = g_build_filename(plan->out, "depth.csv", NULL), *picture = g_build_filename(plan->out, "depth.png", NULL);
-    g_autofree char *title = g_strdup_printf("Steering towards %s over depth: %s on each layer's best module", plan->towards, glint_steer_kind_name(plan->kind));
+    g_autofree char *title = g_strdup_printf("Steering towards %s over depth (%s)", plan->towards, glint_steer_kind_name(plan->kind));
     GlintFile *file = glint_file_new(table, error);
     if (!file)
         return FALSE;
