@@ -10,7 +10,7 @@ static int run(int argc, char **argv, GError **error)
 {
     g_auto(GlintArgs) args;
     glint_args_init(&args);
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
                           NULL, NULL, "Runs labelled text through a model and keeps mean and second moment of the activations, per class and layer, in\nOUT/moments/<class>/<site>.safetensors. An interrupted run is continued by the same command.",
                           "glint collect --model data/demo/model --dataset data/demo/reviews.jsonl --out results", &argc, &argv, error))
         return 0;

@@ -239,7 +239,8 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     }
     g_autoptr(GlintDataset) all = glint_job_open_dataset(args, report, error);
     g_autoptr(GlintTokenizer) tokenizer = NULL;
-    g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, report, error) : NULL;
+    g_autoptr(GlintChat) chat = NULL; /* asked for by no option of this command */
+    g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
     if (!model)
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);

@@ -66,7 +66,7 @@ static int run(int argc, char **argv, GError **error)
         {"text", 0, 0, G_OPTION_ARG_FILENAME, &text, "the text (default: standard input, byte for byte)", "TEXT"},
         {"no-special", 0, 0, G_OPTION_ARG_NONE, &no_special, "leave out the tokens that the model wants around a text, such as BOS (default: off)", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_JSON, extra, NULL,
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_CHAT | GLINT_ARGS_JSON, extra, NULL,
                           "Prints the token ids of a text, one `id<TAB>token` a line; line breaks, tabs and backslashes in a token\n"
                           "are written \\n, \\r, \\t and \\\\.",
                           "glint tokens --model data/demo/model --text 'A fine film.' --json", &argc, &argv, error))
@@ -75,11 +75,13 @@ static int run(int argc, char **argv, GError **error)
         return glint_fail(error, GLINT_ERROR_USAGE, "give either --model DIR or --tokenizer FILE");
     g_autofree char *path = tokenizer_path ? g_strdup(tokenizer_path) : glint_resolve_tokenizer(args.model.model, error);
     g_autoptr(GlintTokenizer) tokenizer = path ? glint_tokenizer_open(path, error) : NULL;
-    if (!tokenizer)
+    g_autoptr(GlintChat) chat = NULL;
+    g_autofree char *folder = tokenizer_path ? g_path_get_dirname(tokenizer_path) : g_strdup(path);
+    if (!tokenizer || !glint_args_chat(&args.chat, folder, &chat, error))
         return 0;
     g_autoptr(GByteArray) input = text ? g_byte_array_append(g_byte_array_new(), (guint8 *)text, (guint)strlen(text)) : read_stdin(error);
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
-    if (!input || !glint_tokenizer_encode(tokenizer, (char *)input->data, (gssize)input->len, !no_special, ids, error))
+    if (!input || !glint_text_encode(tokenizer, chat, (char *)input->data, (gssize)input->len, !no_special, ids, error))
         return 0;
     if (args.common.json)
         print_json(tokenizer, ids);

@@ -58,12 +58,12 @@ GlintDataset *glint_job_open_dataset(const GlintArgs *args, json_t *report, GErr
     return dataset;
 }
 
-GlintModel *glint_job_open_model(const GlintArgs *args, GlintTokenizer **tokenizer, json_t *report, GError **error)
+GlintModel *glint_job_open_model(const GlintArgs *args, GlintTokenizer **tokenizer, GlintChat **chat, json_t *report, GError **error)
 {
     GlintModelOptions options = {.threads = args->model.threads};
     g_autofree char *folder = NULL;
     if (!glint_args_compute_type(args->model.dtype, &options.dtype, error) || !(folder = glint_resolve_model(args->model.model, error)) ||
-        !(*tokenizer = glint_tokenizer_open(folder, error)))
+        !glint_args_chat(&args->chat, folder, chat, error) || !(*tokenizer = glint_tokenizer_open(folder, error)))
         return NULL;
     GlintModel *model = glint_model_open(folder, &options, error);
     if (!model)
@@ -75,12 +75,12 @@ GlintModel *glint_job_open_model(const GlintArgs *args, GlintTokenizer **tokeniz
     return model;
 }
 
-static gboolean collect_options(const GlintArgs *args, const GlintModel *model, GlintCollectOptions *options, GArray **layers, GError **error)
+static gboolean collect_options(const GlintArgs *args, const GlintModel *model, const GlintChat *chat, GlintCollectOptions *options, GArray **layers, GError **error)
 {
     const GlintModelInfo *info = glint_model_info(model);
     gint64 named_layer = -1;
     *options = (GlintCollectOptions){.site = GLINT_SITE_MLP_POST, .pool = GLINT_POOL_MEAN, .max_tokens = (gsize)args->collect.max_tokens,
-                                     .batch_size = (gsize)args->collect.batch_size, .seed = (guint64)args->common.seed, .checkpoint_seconds = 20};
+                                     .batch_size = (gsize)args->collect.batch_size, .chat = chat, .seed = (guint64)args->common.seed, .checkpoint_seconds = 20};
     if ((args->collect.site && !glint_site_parse(args->collect.site, &options->site, &named_layer, error)) ||
         (args->collect.pool && !glint_pool_parse(args->collect.pool, &options->pool, error)))
         return FALSE;
@@ -102,7 +102,7 @@ static json_t *describe_collect(const GlintCollectOptions *options, const GlintC
     json_t *layers = json_array();
     for (gsize k = 0; k < options->n_layers; k++)
         json_array_append_new(layers, json_integer((json_int_t)options->layers[k]));
-    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "site", glint_site_suffix(options->site), "layers", layers, "pool",
+    return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "chat", options->chat ? glint_chat_identity(options->chat) : "none", "site", glint_site_suffix(options->site), "layers", layers, "pool",
                      glint_pool_name(options->pool), "max_tokens", (json_int_t)options->max_tokens, "batch_size", (json_int_t)options->batch_size,
                      "texts", (json_int_t)stats->n_texts, "tokens", (json_int_t)stats->n_tokens, "truncated", (json_int_t)stats->n_truncated,
                      "without_tokens", (json_int_t)stats->n_no_tokens, "seconds", stats->seconds, "resumed", stats->resumed, "reused", stats->reused);
@@ -114,11 +114,12 @@ gboolean glint_job_collect(const GlintArgs *args, const char *folder, json_t *re
     if (!dataset)
         return FALSE;
     g_autoptr(GlintTokenizer) tokenizer = NULL;
-    g_autoptr(GlintModel) model = glint_job_open_model(args, &tokenizer, report, error);
+    g_autoptr(GlintChat) chat = NULL;
+    g_autoptr(GlintModel) model = glint_job_open_model(args, &tokenizer, &chat, report, error);
     g_autoptr(GArray) layers = NULL;
     GlintCollectOptions options;
     GlintCollectStats stats = {0};
-    if (!model || !collect_options(args, model, &options, &layers, error) ||
+    if (!model || !collect_options(args, model, chat, &options, &layers, error) ||
         !glint_collect(model, tokenizer, dataset, &options, folder, &stats, error))
         return FALSE;
     json_object_set_new(report, "collect", describe_collect(&options, &stats));

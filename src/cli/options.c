@@ -20,7 +20,7 @@ void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       self->collect.layers, self->collect.pool, self->chat.format, self->chat.system, self->chat.date, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
                        solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
@@ -50,12 +50,21 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
         END_OF_ENTRIES};
+    const GOptionEntry chat[] = {
+        ENTRY("chat", 0, G_OPTION_ARG_NONE, &a->chat.chat, "put a text as the user's turn of the chat that the model was trained on (default: off)", NULL),
+        ENTRY("chat-format", 0, G_OPTION_ARG_FILENAME, &a->chat.format, "of --chat, whatever template the model has: gemma3, llama3.1, qwen2.5, chatml, ... (default: the model's)", "NAME"),
+        ENTRY("system", 0, G_OPTION_ARG_FILENAME, &a->chat.system, "system message of --chat (default: the template's own, or none)", "TEXT"),
+        ENTRY("chat-date", 0, G_OPTION_ARG_FILENAME, &a->chat.date, "date in the chats of Llama 3.1 and 3.2 (default: \"26 Jul 2024\", of Llama 3.2 today)", "DATE"),
+        ENTRY("no-thinking", 0, G_OPTION_ARG_NONE, &a->chat.no_thinking, "begin Qwen 3's answer behind an empty thinking block (default: off)", NULL),
+        END_OF_ENTRIES};
     if (groups & GLINT_ARGS_MODEL)
         g_option_group_add_entries(group, model);
     if (groups & GLINT_ARGS_DATA)
         g_option_group_add_entries(group, data);
     if (groups & GLINT_ARGS_COLLECT)
         g_option_group_add_entries(group, collect);
+    if (groups & GLINT_ARGS_CHAT)
+        g_option_group_add_entries(group, chat);
 }
 
 /* --path, --path=COUNT or --path=LIST. GLib takes the next word for the value unless it starts with a dash. */
@@ -243,4 +252,17 @@ gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GErr
             return TRUE;
         }
     return text == NULL || glint_fail(error, GLINT_ERROR_USAGE, "--dtype must be f32, bf16 or auto, not '%s'", text);
+}
+
+gboolean glint_args_chat(const GlintChatArgs *args, const char *folder, GlintChat **chat, GError **error)
+{
+    *chat = NULL;
+    if (!args->chat && !args->format) {
+        if (args->system || args->date || args->no_thinking)
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s belongs to a chat; give --chat too", args->system ? "--system" : args->date ? "--chat-date" : "--no-thinking");
+        return TRUE;
+    }
+    const GlintChatOptions options = {.format = args->format, .system = args->system, .date = args->date, .no_thinking = args->no_thinking};
+    *chat = glint_chat_open(folder, &options, error);
+    return *chat != NULL;
 }

@@ -4,6 +4,7 @@
 #include "collect/collect.h"
 #include "ggm/ggm.h"
 #include "model/model.h"
+#include "text/chat.h"
 #include "text/dataset.h"
 #include <glib.h>
 
@@ -34,6 +35,11 @@ typedef struct {
 } GlintSolveArgs;
 
 typedef struct {
+    gboolean chat, no_thinking;
+    char *format, *system, *date;
+} GlintChatArgs;
+
+typedef struct {
     char *out;
     gint64 seed;
     gboolean quiet, json;
@@ -44,6 +50,7 @@ typedef struct {
     GlintDataArgs data;
     GlintCollectArgs collect;
     GlintSolveArgs solve;
+    GlintChatArgs chat;
     GlintCommonArgs common;
     gboolean skip_viz;
 } GlintArgs;
@@ -59,6 +66,7 @@ typedef enum {
     GLINT_ARGS_JSON = 1 << 7,
     GLINT_ARGS_THREADS = 1 << 8,
     GLINT_ARGS_ROWS = 1 << 9, /* the command may have the samples themselves: help tells of what needs them */
+    GLINT_ARGS_CHAT = 1 << 10,
 } GlintArgGroups;
 
 void glint_args_init(GlintArgs *self);
@@ -74,3 +82,5 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
 gboolean glint_args_real(const char *option, const char *text, double low, double high, double *value, GError **error);
 gboolean glint_args_require(const char *option, const char *value, GError **error);
 gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GError **error);
+/* The chat that the options ask for, as the model in `folder` was trained on; *chat NULL when they ask for none. */
+gboolean glint_args_chat(const GlintChatArgs *args, const char *folder, GlintChat **chat, GError **error);

@@ -389,13 +389,13 @@ static gboolean collect_locked(Run *run, const GlintTokenizer *tokenizer, GError
         return FALSE;
     if (known && all_done(run))
         return reuse(run, error);
-    if (run->options->pool == GLINT_POOL_FIRST && glint_tokenizer_n_prefix(tokenizer) > 0)
+    if (run->options->pool == GLINT_POOL_FIRST && glint_text_n_prefix(tokenizer, run->options->chat) > 0)
         glint_warn("--pool first: every text starts with the same special token, and position 0 of a causal model sees only itself, so every text gives the same row; "
                    "--pool mean and --pool last vary");
     gsize max_tokens = glint_model_info(run->model)->max_tokens;
     if (run->options->max_tokens > 0)
         max_tokens = MIN(max_tokens, run->options->max_tokens);
-    run->plan = glint_plan_new(tokenizer, run->dataset, run->options->pool, max_tokens, run->options->batch_size, error);
+    run->plan = glint_plan_new(tokenizer, run->options->chat, run->dataset, run->options->pool, max_tokens, run->options->batch_size, error);
     return run->plan && run_all(run, known, error) && glint_store_counts(run->folder, run->stats, error);
 }
 

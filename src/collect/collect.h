@@ -10,6 +10,7 @@
 #pragma once
 #include "collect/moments.h"
 #include "model/model.h"
+#include "text/chat.h"
 #include "text/dataset.h"
 #include "text/tokenizer.h"
 #include <jansson.h>
@@ -31,6 +32,7 @@ typedef struct {
     GlintPool pool;
     gsize max_tokens;         /* a text's tokens (BOS counted) beyond this are cut; 0, or more than the model takes = the model's limit */
     gsize batch_size;         /* texts per batch, as the original's option; 0 = by tokens (default 4096 a batch) */
+    const GlintChat *chat;    /* texts become one user turn each of this chat; NULL = texts as they are */
     guint64 seed;
     double checkpoint_seconds;/* default 20 (0 = default; negative = after every batch) */
     gsize memory_bytes;       /* for the moments of one pass, at least one layer's; 0 = half of the machine's memory */

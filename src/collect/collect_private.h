@@ -29,7 +29,7 @@ typedef struct {
     GlintClassCount *count;    /* [n_classes] */
 } GlintPlan;
 
-GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *dataset, GlintPool pool, gsize max_tokens, gsize batch_size, GError **error);
+GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *dataset, GlintPool pool, gsize max_tokens, gsize batch_size, GError **error);
 void glint_plan_free(GlintPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintPlan, glint_plan_free)
 gsize glint_plan_batches(const GlintPlan *self, gsize c);
@@ -60,7 +60,7 @@ gboolean glint_pool_tap(const GlintSite *site, const GlintBatch *batch, float *r
 /* ---- store.c ---- */
 
 /* What moments depend on, as key -> text, in a fixed order. */
-enum { GLINT_N_SETTINGS = 10 };
+enum { GLINT_N_SETTINGS = 11 };
 typedef struct { char *value[GLINT_N_SETTINGS]; } GlintSettings;
 void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options);
 void glint_settings_release(GlintSettings *self);

@@ -32,10 +32,10 @@ gsize glint_plan_batches(const GlintPlan *self, gsize c) { return self->batch_st
 
 /* ---- tokens ---- */
 
-static gboolean tokenize_one(const GlintTokenizer *tokenizer, const GlintText *text, gsize max_tokens, GlintTokenized *out, GError **error)
+static gboolean tokenize_one(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintText *text, gsize max_tokens, GlintTokenized *out, GError **error)
 {
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
-    if (!glint_tokenizer_encode(tokenizer, text->text, -1, TRUE, ids, error)) {
+    if (!glint_text_encode(tokenizer, chat, text->text, -1, TRUE, ids, error)) {
         g_prefix_error(error, "text %s: ", text->id);
         return FALSE;
     }
@@ -46,7 +46,7 @@ static gboolean tokenize_one(const GlintTokenizer *tokenizer, const GlintText *t
 }
 
 /* The tokenizer is thread-safe and every text is on its own: order and threads do not matter. */
-static gboolean tokenize_all(GlintPlan *self, const GlintTokenizer *tokenizer, gsize max_tokens, GError **error)
+static gboolean tokenize_all(GlintPlan *self, const GlintTokenizer *tokenizer, const GlintChat *chat, gsize max_tokens, GError **error)
 {
     guint n = self->dataset->texts->len;
     g_autoptr(GlintProgress) bar = glint_progress_new("tokenize", n, "texts");
@@ -56,7 +56,7 @@ static gboolean tokenize_all(GlintPlan *self, const GlintTokenizer *tokenizer, g
 #pragma omp parallel for schedule(dynamic, 8)
         for (guint i = first; i < end; i++) {
             GError *problem = NULL;
-            if (tokenize_one(tokenizer, &g_array_index(self->dataset->texts, GlintText, i), max_tokens, &self->tokenized[i], &problem))
+            if (tokenize_one(tokenizer, chat, &g_array_index(self->dataset->texts, GlintText, i), max_tokens, &self->tokenized[i], &problem))
                 continue;
 #pragma omp critical(glint_tokenize_failure)
             {
@@ -143,19 +143,19 @@ static gboolean check_samples(const GlintPlan *self, GError **error)
     return TRUE;
 }
 
-GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *dataset, GlintPool pool, gsize max_tokens, gsize batch_size, GError **error)
+GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *dataset, GlintPool pool, gsize max_tokens, gsize batch_size, GError **error)
 {
     g_autoptr(GlintPlan) self = g_new0(GlintPlan, 1);
     gsize n_classes = dataset->classes->len;
     self->dataset = dataset;
-    self->prefix = glint_tokenizer_n_prefix(tokenizer);
+    self->prefix = glint_text_n_prefix(tokenizer, chat);
     if (max_tokens <= self->prefix) {
         glint_fail(error, GLINT_ERROR_USAGE, "--max-tokens %zu leaves nothing of a text behind its %zu special token%s; give more", max_tokens, self->prefix,
                    self->prefix == 1 ? "" : "s");
         return NULL;
     }
     self->tokenized = g_new0(GlintTokenized, dataset->texts->len + 1);
-    if (!tokenize_all(self, tokenizer, max_tokens, error))
+    if (!tokenize_all(self, tokenizer, chat, max_tokens, error))
         return NULL;
     self->n_classes = n_classes;
     self->order = g_new0(guint *, n_classes + 1);

@@ -13,6 +13,7 @@ static const struct { const char *key, *words; } settings[GLINT_N_SETTINGS] = {
     {"pool", "--pool"},              {"prefix", "the tokenizer's BOS"},     {"max_tokens", "--max-tokens"},
     {"batch_size", "--batch-size"},  {"seed", "--seed"},                    {"dtype", "--dtype"},
     {"head_size", "the model's head size"}, /* for the neuron ids of attn.hook_z, which later stages make without the model */
+    {"chat", "--chat, --system or the chat's date"}, /* "none" also where it is missing: folders made before there were chats */
 };
 
 void glint_settings_describe(GlintSettings *self, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options)
@@ -24,12 +25,13 @@ void glint_settings_describe(GlintSettings *self, const GlintModel *model, const
     *value++ = g_strdup(glint_tokenizer_sha256(tokenizer));
     *value++ = g_strdup(dataset->sha256);
     *value++ = g_strdup(glint_pool_name(options->pool));
-    *value++ = g_strdup_printf("%zu", glint_tokenizer_n_prefix(tokenizer));
+    *value++ = g_strdup_printf("%zu", glint_text_n_prefix(tokenizer, options->chat));
     *value++ = g_strdup_printf("%zu", max_tokens);
     *value++ = g_strdup_printf("%zu", options->batch_size);
     *value++ = g_strdup_printf("%" G_GUINT64_FORMAT, options->seed);
     *value++ = g_strdup(info->compute_type);
     *value++ = g_strdup_printf("%zu", info->head_size);
+    *value++ = g_strdup(options->chat ? glint_chat_identity(options->chat) : "none");
 }
 
 void glint_settings_release(GlintSettings *self)
@@ -140,6 +142,8 @@ gboolean glint_store_check(const char *folder, const GlintSettings *wanted, gboo
     for (gsize k = 0; k < GLINT_N_SETTINGS; k++) {
         const char *stored = json_string_value(json_object_get(json_object_get(root, "settings"), settings[k].key));
         gboolean hash = g_str_has_suffix(settings[k].key, "sha256");
+        if (!stored && strcmp(settings[k].key, "chat") == 0)
+            stored = "none";
         if (g_strcmp0(stored, wanted->value[k]) == 0)
             continue;
         g_string_append(differ, differ->len ? "; " : "");

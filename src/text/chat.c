@@ -275,10 +275,10 @@ static gboolean is_blank(gunichar c)
 }
 
 /* The part of `text` that strip() keeps; bytes that are not UTF-8 are not blank. */
-static void append_trimmed(GString *to, const char *text, gboolean left, gboolean right)
+static void append_trimmed(GString *to, const char *text, gsize length, gboolean left, gboolean right)
 {
-    const char *end = text + strlen(text);
-    for (gunichar c; left && *text && is_blank(c = g_utf8_get_char_validated(text, -1)); )
+    const char *end = text + length;
+    while (left && text < end && is_blank(g_utf8_get_char_validated(text, end - text)))
         text = g_utf8_next_char(text);
     while (right && end > text) {
         const char *last = g_utf8_find_prev_char(text, end);
@@ -307,7 +307,7 @@ static void compose(GlintChat *self, const char *bos, const char *eos, const cha
         append(before, format->user_open, eos, date);
     if (system) {
         append(before, format->system_open, eos, date);
-        append_trimmed(before, system, format->trim && !format->system_inside, format->trim && !format->system_inside);
+        append_trimmed(before, system, strlen(system), format->trim && !format->system_inside, format->trim && !format->system_inside);
         append(before, format->system_close, eos, date);
         if (g_str_equal(format->name, "llama2")) /* strips system and user message as one */
             self->trim_left = FALSE;
@@ -365,20 +365,19 @@ void glint_chat_free(GlintChat *self)
     g_free(self);
 }
 
-char *glint_chat_render(const GlintChat *self, const char *text)
+GString *glint_chat_render(const GlintChat *self, const char *text, gssize length)
 {
     GString *all = g_string_new(self->before);
-    append_trimmed(all, text, self->trim_left, self->trim_right);
-    g_string_append(all, self->behind);
-    return g_string_free(all, FALSE);
+    append_trimmed(all, text, length < 0 ? strlen(text) : (gsize)length, self->trim_left, self->trim_right);
+    return g_string_append(all, self->behind);
 }
 
 gboolean glint_text_encode(const GlintTokenizer *tokenizer, const GlintChat *chat, const char *text, gssize length, gboolean add_special, GArray *ids, GError **error)
 {
     if (!chat)
         return glint_tokenizer_encode(tokenizer, text, length, add_special, ids, error);
-    g_autofree char *whole = length < 0 ? g_strdup(text) : g_strndup(text, (gsize)length), *all = glint_chat_render(chat, whole);
-    return glint_tokenizer_encode(tokenizer, all, -1, FALSE, ids, error);
+    g_autoptr(GString) all = glint_chat_render(chat, text, length);
+    return glint_tokenizer_encode(tokenizer, all->str, (gssize)all->len, FALSE, ids, error);
 }
 
 gsize glint_text_n_prefix(const GlintTokenizer *tokenizer, const GlintChat *chat) { return !chat ? glint_tokenizer_n_prefix(tokenizer) : chat->bos ? 1 : 0; }

@@ -19,8 +19,8 @@ GlintChat *glint_chat_open(const char *folder, const GlintChatOptions *options, 
 void glint_chat_free(GlintChat *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintChat, glint_chat_free)
 
-/* What lies around the user's text, BOS written out where the template writes it. Free with g_free. */
-char *glint_chat_render(const GlintChat *self, const char *text);
+/* The text (length -1: up to the first NUL) with what lies around it, BOS written out where the template writes it. */
+GString *glint_chat_render(const GlintChat *self, const char *text, gssize length);
 /* Appends the ids of `text` as every command reads texts: rendered by `chat`, which writes BOS itself or wants none; or, chat
  * NULL, the text itself, with the special tokens around it that the model wants if `add_special`. */
 gboolean glint_text_encode(const GlintTokenizer *tokenizer, const GlintChat *chat, const char *text, gssize length, gboolean add_special, GArray *ids, GError **error);

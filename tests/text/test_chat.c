@@ -67,8 +67,8 @@ static void check_case(const char *folder, const char *name, const json_t *one, 
     if (!chat)
         fail_msg("%s: %s", name, error->message);
     assert_string_equal(glint_chat_format(chat), name);
-    g_autofree char *ours = glint_chat_render(chat, json_string_value(json_object_get(one, "text")));
-    assert_string_equal(ours, json_string_value(rendered));
+    g_autoptr(GString) ours = glint_chat_render(chat, json_string_value(json_object_get(one, "text")), -1);
+    assert_string_equal(ours->str, json_string_value(rendered));
 }
 
 static gboolean is_builtin(const json_t *groups, gsize index, const char *name)
