@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/resolve.h"
 #include "cli/results.h"
+#include "cli/steer_export.h"
 #include "cli/steer_job.h"
 #include "collect/collect.h"
 
@@ -17,7 +18,7 @@
 enum { MOST_DOSES = 16 };
 
 typedef struct {
-    char *towards, *away, *graph, *operator, *kl, *strength, *suffix, *neutral, *held_out;
+    char *towards, *away, *graph, *operator, *kl, *strength, *suffix, *neutral, *held_out, *export_gguf;
     char **tokens_for;
     int module, least, controls, hubs, prompts, prompt_tokens, samples, sample_tokens;
     gboolean skip_viz;
@@ -25,7 +26,7 @@ typedef struct {
 
 static void args_clear(SteerArgs *self)
 {
-    char *strings[] = {self->towards, self->away, self->graph, self->operator, self->kl, self->strength, self->suffix, self->neutral, self->held_out};
+    char *strings[] = {self->towards, self->away, self->graph, self->operator, self->kl, self->strength, self->suffix, self->neutral, self->held_out, self->export_gguf};
     for (gsize k = 0; k < G_N_ELEMENTS(strings); k++)
         g_free(strings[k]);
     g_strfreev(self->tokens_for);
@@ -161,11 +162,11 @@ static GArray *layers_of(const GlintArgs *args, const GlintModel *model, const c
     return NULL;
 }
 
-static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, GError **error)
+static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, const char *export_gguf, GError **error)
 {
     GlintSiteKind kind;
     g_autoptr(GArray) layers = layers_of(args, plan->model, plan->root, plan->graph_class, &kind, error);
-    if (!layers)
+    if (!layers || (export_gguf && !glint_steer_export_check(layers, error)))
         return 0;
     GlintSteerOutcome *outcomes = g_new0(GlintSteerOutcome, layers->len);
     g_autoptr(json_t) all = json_array();
@@ -176,7 +177,7 @@ static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, GError **er
         if (ok)
             json_array_append(all, outcomes[k].json);
     }
-    ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error));
+    ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error)) && (!export_gguf || glint_steer_export(plan, &outcomes[0], export_gguf, error));
     for (guint k = 0; ok && !args->common.json && k < layers->len; k++)
         printf("layer %zu, module %d (%zu neurons): %s\n", outcomes[k].layer, outcomes[k].module, outcomes[k].n, outcomes[k].trial->verdict);
     if (ok && args->common.json) {
@@ -204,7 +205,7 @@ static int steer_with(GlintSteerPlan *plan, const GlintArgs *args, const SteerAr
         plan->split = split;
         plan->lab = lab;
         plan->words = &words;
-        code = lab ? steer_layers(plan, args, error) : 0;
+        code = lab ? steer_layers(plan, args, steer->export_gguf, error) : 0;
     }
     glint_steer_words_clear(&words);
     return code;
@@ -272,6 +273,7 @@ static int run(int argc, char **argv, GError **error)
         {"prompt-tokens", 0, 0, G_OPTION_ARG_INT, &steer.prompt_tokens, "tokens of each (default: 32)", "N"},
         {"held-out", 0, 0, G_OPTION_ARG_FILENAME, &steer.held_out, "other texts of the same classes to measure on (default: what the run left out)", "PATH"},
         {"neutral", 0, 0, G_OPTION_ARG_FILENAME, &steer.neutral, "file of texts, one a line, on which side effects are measured (default: held-out texts)", "FILE"},
+        {"export-gguf", 0, 0, G_OPTION_ARG_FILENAME, &steer.export_gguf, "write the module's direction at the verdict's strength as a llama.cpp control vector (one layer)", "FILE"},
         {"controls", 0, 0, G_OPTION_ARG_INT, &steer.controls, "random sets, and sets of equal degrees, to compare with (default: 20 of each)", "N"},
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
