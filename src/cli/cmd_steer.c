@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/talk.h"
+#include "cli/ablation_job.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
 #include "cli/resolve.h"
@@ -20,6 +21,7 @@ enum { MOST_DOSES = 16 };
 typedef struct {
     char *towards, *away, *graph, *operator, *kl, *strength, *suffix, *neutral, *held_out, *export_gguf;
     char **tokens_for;
+    gboolean ablation_matrix;
     int module, least, controls, hubs, prompts, prompt_tokens, samples, sample_tokens;
     gboolean skip_viz;
 } SteerArgs;
@@ -137,6 +139,7 @@ static gboolean choose_words(const SteerArgs *steer, const GlintTokenizer *token
 
 /* ---- the layers ---- */
 
+/* Layers that are wanted and have a graph of the class. */
 static GArray *layers_of(const GlintArgs *args, const GlintModel *model, const char *root, const char *class_name, GlintSiteKind *kind, GError **error)
 {
     gint64 named = -1;
@@ -217,6 +220,39 @@ static gboolean class_is_solved(const char *root, const char *name)
     return g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
+enum { ABLATION_TOKENS = 64 }; /* of a text whose loss is measured */
+
+static void print_ablation(const json_t *report)
+{
+    size_t k;
+    const json_t *layer;
+    json_array_foreach(json_object_get(report, "layers"), k, layer)
+        printf("%s: ablating its module changes the loss by %+.4f nats a token on a class's own texts, by %+.4f on the others'\n", json_string_value(json_object_get(layer, "site")),
+               json_real_value(json_object_get(layer, "within")), json_real_value(json_object_get(layer, "across")));
+}
+
+static int run_ablation(const GlintArgs *args, const SteerArgs *steer, GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *used, const GlintDataset *all, GPtrArray *classes,
+                        const char *root, const char *out, GlintSteerKind operator, GError **error)
+{
+    GlintSiteKind kind;
+    json_t *report = NULL;
+    const gsize n_classes = MAX(classes->len, 1);
+    const GlintAblationPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
+                                    .options = {.kind = operator, .least = (gsize)steer->least, .n_random = (gsize)steer->controls, .seed = (guint64)args->common.seed},
+                                    .n_texts = ((gsize)steer->prompts + n_classes - 1) / n_classes, .text_tokens = ABLATION_TOKENS, .pictures = !args->skip_viz};
+    g_autoptr(GArray) layers = layers_of(args, model, root, g_ptr_array_index(classes, 0), &kind, error);
+    if (!layers || !glint_job_ablation(&plan, kind, layers, &report, error))
+        return 0;
+    if (args->common.json) {
+        json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else
+        print_ablation(report);
+    json_decref(report);
+    glint_say("%s%cablation holds the matrix", out, G_DIR_SEPARATOR);
+    return GLINT_EXIT_OK;
+}
+
 static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError **error)
 {
     double dose[MOST_DOSES];
@@ -227,7 +263,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
         return 0;
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
-    if (!choose_classes(steer, classes, error) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : "shift", &kind, error))
+    if ((!steer->ablation_matrix && !choose_classes(steer, classes, error)) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : steer->ablation_matrix ? "ablate-mean" : "shift", &kind, error))
         return 0;
     g_autoptr(json_t) report = json_object();
     g_autoptr(GlintDataset) used = glint_job_open_dataset(args, report, error);
@@ -245,11 +281,25 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     if (!model)
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
+    if (steer->ablation_matrix)
+        return run_ablation(args, steer, model, tokenizer, used, all, classes, root, out, kind, error);
     GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
                            .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
                            .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
     return steer_with(&plan, args, steer, error);
+}
+
+/* Options that say which two classes, or how strongly, have no meaning for all classes against all. */
+static gboolean check_ablation(const SteerArgs *steer, GError **error)
+{
+    const struct { const char *option; gboolean given; } foreign[] = {
+        {"--towards", steer->towards != NULL}, {"--away", steer->away != NULL}, {"--graph", steer->graph != NULL}, {"--module", steer->module >= 0}, {"--kl", steer->kl != NULL}, {"--strength", steer->strength != NULL},
+        {"--tokens-for", steer->tokens_for != NULL}, {"--suffix", steer->suffix != NULL}, {"--neutral", steer->neutral != NULL}, {"--export-gguf", steer->export_gguf != NULL}};
+    for (gsize k = 0; k < G_N_ELEMENTS(foreign); k++)
+        if (foreign[k].given)
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s means nothing to --ablation-matrix, which ablates the best module of every class; leave one out", foreign[k].option);
+    return !steer->operator || g_str_has_prefix(steer->operator, "ablate-") || glint_fail(error, GLINT_ERROR_USAGE, "--ablation-matrix takes --operator ablate-mean (default) or ablate-zero");
 }
 
 static int run(int argc, char **argv, GError **error)
@@ -274,6 +324,7 @@ static int run(int argc, char **argv, GError **error)
         {"held-out", 0, 0, G_OPTION_ARG_FILENAME, &steer.held_out, "other texts of the same classes to measure on (default: what the run left out)", "PATH"},
         {"neutral", 0, 0, G_OPTION_ARG_FILENAME, &steer.neutral, "file of texts, one a line, on which side effects are measured (default: held-out texts)", "FILE"},
         {"export-gguf", 0, 0, G_OPTION_ARG_FILENAME, &steer.export_gguf, "write the module's direction at the verdict's strength as a llama.cpp control vector (one layer)", "FILE"},
+        {"ablation-matrix", 0, 0, G_OPTION_ARG_NONE, &steer.ablation_matrix, "instead: ablate the best module of every class and measure the loss on the texts of every class (RESULTS/steer/ablation/)", NULL},
         {"controls", 0, 0, G_OPTION_ARG_INT, &steer.controls, "random sets, and sets of equal degrees, to compare with (default: 20 of each)", "N"},
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
@@ -283,6 +334,8 @@ static int run(int argc, char **argv, GError **error)
                           "random sets of neurons, sets of equal degrees, the neurons that differ most, a module of the correlation graph and the\n"
                           "difference in means of the residual, all at the same KL. Leaves RESULTS/steer/<site>/.",
                           "glint steer results --layers 3 --operator shift", &argc, &argv, error))
+        return 0;
+    if (steer.ablation_matrix && !check_ablation(&steer, error))
         return 0;
     if (steer.kl && steer.strength)
         return glint_fail(error, GLINT_ERROR_USAGE, "--kl and --strength both say how strong; give one");
