@@ -46,7 +46,7 @@ static gboolean read_layers(const Job *self, const GlintSite *site, GlintSteerLa
     const GlintAblationPlan *plan = self->plan;
     const GlintModelInfo *info = glint_model_info(plan->model);
     for (gsize c = 0; c < self->n_classes; c++) {
-        layers[c] = glint_steer_layer_read(plan->root, plan->classes, plan->classes[c], plan->classes[c], plan->classes[c == 0 ? 1 : 0], site, glint_model_site_width(plan->model, site->kind),
+        layers[c] = glint_steer_layer_read(plan->root, plan->classes, plan->folders, plan->folders[c], plan->classes[c], plan->classes[c == 0 ? 1 : 0], site, glint_model_site_width(plan->model, site->kind),
                                            info->head_size, error);
         if (!layers[c])
             return FALSE;

@@ -9,7 +9,7 @@ typedef struct {
     GlintModel *model;
     const GlintTokenizer *tokenizer;
     const GlintDataset *used, *all;
-    char *const *classes;      /* of the results folder, NULL-terminated */
+    char *const *classes, *const *folders; /* of the results folder, NULL-terminated */
     const char *root, *out;    /* results; the matrices go to out/ablation/ */
     GlintAblationOptions options;
     gsize n_texts, text_tokens;/* of each class; of each text */

@@ -220,7 +220,7 @@ static gboolean class_is_solved(const char *root, const char *name)
     return g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
-enum { ABLATION_TOKENS = 64 }; /* of a text whose loss is measured */
+enum { ABLATION_TOKENS = 64, ABLATION_TEXTS = 8 }; /* tokens of a text whose loss is measured; the fewest texts of a class */
 
 static void print_ablation(const json_t *report)
 {
@@ -232,14 +232,14 @@ static void print_ablation(const json_t *report)
 }
 
 static int run_ablation(const GlintArgs *args, const SteerArgs *steer, GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *used, const GlintDataset *all, GPtrArray *classes,
-                        const char *root, const char *out, GlintSteerKind operator, GError **error)
+                        char *const *folders, const char *root, const char *out, GlintSteerKind operator, GError **error)
 {
     GlintSiteKind kind;
     json_t *report = NULL;
     const gsize n_classes = MAX(classes->len, 1);
-    const GlintAblationPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
+    const GlintAblationPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
                                     .options = {.kind = operator, .least = (gsize)steer->least, .n_random = (gsize)steer->controls, .seed = (guint64)args->common.seed},
-                                    .n_texts = ((gsize)steer->prompts + n_classes - 1) / n_classes, .text_tokens = ABLATION_TOKENS, .pictures = !args->skip_viz};
+                                    .n_texts = MAX(((gsize)steer->prompts + n_classes - 1) / n_classes, ABLATION_TEXTS), .text_tokens = ABLATION_TOKENS, .pictures = !args->skip_viz};
     g_autoptr(GArray) layers = layers_of(args, model, root, g_ptr_array_index(classes, 0), &kind, error);
     if (!layers || !glint_job_ablation(&plan, kind, layers, &report, error))
         return 0;
@@ -251,6 +251,14 @@ static int run_ablation(const GlintArgs *args, const SteerArgs *steer, GlintMode
     json_decref(report);
     glint_say("%s%cablation holds the matrix", out, G_DIR_SEPARATOR);
     return GLINT_EXIT_OK;
+}
+
+static char **folders_of(const GPtrArray *classes)
+{
+    char **folders = g_new0(char *, classes->len + 1);
+    for (guint c = 0; c < classes->len; c++)
+        folders[c] = glint_class_folder(g_ptr_array_index(classes, c));
+    return folders;
 }
 
 static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError **error)
@@ -281,9 +289,10 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     if (!model)
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
+    g_auto(GStrv) folders = folders_of(classes);
     if (steer->ablation_matrix)
-        return run_ablation(args, steer, model, tokenizer, used, all, classes, root, out, kind, error);
-    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
+        return run_ablation(args, steer, model, tokenizer, used, all, classes, folders, root, out, kind, error);
+    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
                            .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
                            .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};

@@ -83,7 +83,7 @@ static int teardown(void **state)
 
 static GlintSteerLayer *read_layer(const Case *self, const char *graph, const char *towards, const char *away, gsize width, GError **error)
 {
-    return glint_steer_layer_read(self->root, classes, graph, towards, away, &site, width, 8, error);
+    return glint_steer_layer_read(self->root, classes, classes, graph, towards, away, &site, width, 8, error);
 }
 
 static void refuses(const Case *self, const char *says, const char *and_says)
@@ -212,6 +212,26 @@ static void test_heads_are_columns(void **state)
     assert_memory_equal(layer->column, columns, sizeof columns);
 }
 
+/* The graph of all classes together is no class's, and classes may lie in folders of other names. */
+static void test_another_graph_in_folders_of_other_names(void **state)
+{
+    const Case *self = *state;
+    GError *error = NULL;
+    g_autofree char *from = g_build_filename(self->root, "pos", NULL), *to = g_build_filename(self->root, "p%2Fs", NULL), *all = g_build_filename(self->root, "all", NULL);
+    char *const folders[] = {(char *)"neg", (char *)"p%2Fs", NULL};
+    assert_true(g_rename(from, to) == 0);
+    assert_null(glint_steer_layer_read(self->root, classes, folders, "all", "pos", "neg", &site, WIDTH, 8, &error));
+    assert_non_null(strstr(error->message, all));
+    g_clear_error(&error);
+    write_graph(self, 1, P, names, NULL); /* in the folder `pos` again, which becomes that of all */
+    write_matrices(self, 1, P);
+    assert_true(g_rename(from, all) == 0);
+    g_autoptr(GlintSteerLayer) layer = glint_steer_layer_read(self->root, classes, folders, "all", "pos", "neg", &site, WIDTH, 8, &error);
+    assert_non_null(layer);
+    assert_true(layer->n_classes == 2 && layer->graph->n_edges == P - 1 && isnan(layer->graph->nodes[0].mean));
+    assert_memory_equal(layer->mean, means, sizeof means);
+}
+
 static void test_graphs_without_means(void **state)
 {
     const Case *self = *state;
@@ -233,8 +253,8 @@ static void test_unknown_classes(void **state)
 {
     const Case *self = *state;
     GError *error = NULL;
-    const char *const asked[][3] = {{"pos", "good", "neg"}, {"pos", "pos", "bad"}, {"some", "pos", "neg"}, {"pos", "pos", "pos"}};
-    const char *const says[] = {"no class 'good'; the classes are neg, pos", "no class 'bad'", "no class 'some'", "'pos' twice"};
+    const char *const asked[][3] = {{"pos", "good", "neg"}, {"pos", "pos", "bad"}, {"pos", "pos", "pos"}};
+    const char *const says[] = {"no class 'good'; the classes are neg, pos", "no class 'bad'", "'pos' twice"};
     for (gsize k = 0; k < G_N_ELEMENTS(asked); k++) {
         assert_null(read_layer(self, asked[k][0], asked[k][1], asked[k][2], WIDTH, &error));
         assert_non_null(strstr(error->message, says[k]));
@@ -246,7 +266,7 @@ static void test_unknown_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_a_folder_is_read), TEST(test_hubs_come_first), TEST(test_without_covariance), TEST(test_missing_files_are_named),
-                                       TEST(test_truncated_files_are_named), TEST(test_classes_of_other_neurons), TEST(test_neurons_of_another_model), TEST(test_heads_are_columns),
+                                       TEST(test_truncated_files_are_named), TEST(test_classes_of_other_neurons), TEST(test_neurons_of_another_model), TEST(test_heads_are_columns), TEST(test_another_graph_in_folders_of_other_names),
                                        TEST(test_graphs_without_means), TEST(test_matrices_of_wrong_sizes), TEST(test_unknown_classes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
