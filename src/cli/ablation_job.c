@@ -170,8 +170,8 @@ gboolean glint_job_ablation(const GlintAblationPlan *plan, GlintSiteKind kind, c
     json_t *all = json_array();
     *report = json_pack("{s:s, s:s, s:I, s:I, s:I, s:o}", "operator", glint_steer_kind_name(plan->options.kind), "model_sha256", glint_model_info(plan->model)->sha256, "seed",
                         (json_int_t)plan->options.seed, "random_sets", (json_int_t)plan->options.n_random, "text_tokens", (json_int_t)plan->text_tokens, "layers", all);
-    g_autoptr(GlintFolder) folder = glint_folder_new(path, error);
-    gboolean ok = folder && job_open(&job, error) && ablate_layers(&job, kind, layers, glint_folder_path(folder), all, error);
+    g_autoptr(GlintFolder) folder = job_open(&job, error) ? glint_folder_new(path, error) : NULL;
+    gboolean ok = folder && ablate_layers(&job, kind, layers, glint_folder_path(folder), all, error);
     if (ok) {
         g_autofree char *json = g_build_filename(glint_folder_path(folder), "ablation.json", NULL);
         ok = glint_json_write(json, *report, error) && glint_folder_commit(g_steal_pointer(&folder), error);
