@@ -273,6 +273,8 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
     if ((!steer->ablation_matrix && !choose_classes(steer, classes, error)) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : steer->ablation_matrix ? "ablate-mean" : "shift", &kind, error))
         return 0;
+    if (steer->strength && fabs(dose[n_doses - 1]) > glint_steer_kind_limit(kind))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--strength: %s is complete at %g, there is no more of it", glint_steer_kind_name(kind), glint_steer_kind_limit(kind));
     g_autoptr(json_t) report = json_object();
     g_autoptr(GlintDataset) used = glint_job_open_dataset(args, report, error);
     if (!used)

@@ -89,6 +89,7 @@ for kl in 0.2,0.1 0 -1 much 0.1,; do
 done
 expect 2 $GLINT steer results --kl 0.1 --strength 1; one_error
 expect 2 $GLINT steer results --strength 1,-2; one_error; says err.txt '--strength must grow'
+expect 2 $GLINT steer results --operator ablate-zero --strength 0.5,2; one_error; says err.txt 'complete at 1'
 expect 2 $GLINT steer results --controls 0; one_error
 expect 2 $GLINT steer results --tokens-for positive=good; one_error; says err.txt 'both classes'
 expect 2 $GLINT steer results --ablation-matrix --module 1; one_error; says err.txt '--module means nothing to --ablation-matrix'
