@@ -1,4 +1,4 @@
-/* Shared by the benchmarks: a clock, repetition, and refusal to time a wrong answer. */
+/* Shared by the benchmarks: clocks, repetition, and refusal to time a wrong answer. */
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,22 @@ static inline double bench_seconds(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Wall time, and the CPU time of all threads: on a machine that others use as well, the second says what the first would be alone. */
+typedef struct { double wall, cpu; } BenchTime;
+
+static inline BenchTime bench_now(void)
+{
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    return (BenchTime){bench_seconds(), (double)cpu.tv_sec + 1e-9 * (double)cpu.tv_nsec};
+}
+
+static inline BenchTime bench_since(BenchTime start)
+{
+    const BenchTime now = bench_now();
+    return (BenchTime){now.wall - start.wall, now.cpu - start.cpu};
 }
 
 /* BENCH(best, k, statement): runs it k times; `best` is the shortest time. */

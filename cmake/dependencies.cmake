@@ -14,6 +14,10 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)         # tar.gz/
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)           # SHA-256
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)         # downloads (HTTP, TLS, proxies)
 
+if(GLINT_MPI)
+  find_package(MPI REQUIRED COMPONENTS C)                              # several machines, only when asked for
+endif()
+
 # CMocka and libcsv ship no pkg-config file everywhere; look for the files.
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)                              # CSV with quoted, multi-line fields
 find_library(CSV_LIBRARY csv REQUIRED)

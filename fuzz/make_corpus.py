@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the seed corpora fuzz/corpus/safetensors and fuzz/corpus/npy: small files, good and malformed, one per rule that the
-readers check. Needs numpy; run at development time only. Inputs that a fuzzer found are kept beside them as found-*."""
+"""Makes the seed corpora fuzz/corpus/safetensors, fuzz/corpus/npy and fuzz/corpus/tokenizer_model: small files, good and malformed, one
+per rule that the readers check. Needs numpy; run at development time only. Inputs that a fuzzer found are kept beside them as found-*."""
 import io
 import json
 import os
@@ -131,3 +131,61 @@ put(N, "npz_other_member", zipped(zipfile.ZIP_DEFLATED, name="b.npy"))
 put(N, "npz_lie", zipped(zipfile.ZIP_STORED, data=npy(dictionary(shape="(1000000000,)"), eight)))
 put(N, "npz_bad_crc", zipped(zipfile.ZIP_STORED).replace(struct.pack("<d", 5.0), struct.pack("<d", 6.0)))
 put(N, "npz_truncated", zipped(zipfile.ZIP_DEFLATED)[:120])
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    if isinstance(value, bytes):
+        return varint(number << 3 | 2) + varint(len(value)) + value
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    return varint(number << 3) + varint(value)
+
+
+def piece(text, score=0.0, kind=1):
+    return field(1, field(1, text.encode() if isinstance(text, str) else text) + field(2, score) + field(3, kind))
+
+
+def model(kind, *more, normalizer=b"", pieces=b"", specials=True, trainer=b""):
+    start = piece("<unk>", 0.0, 2) + piece("<s>", 0.0, 3) + piece("</s>", 0.0, 3) if specials else b""
+    words = b"".join(piece(w, -float(i)) for i, w in enumerate(["\u2581", "a", "b", "ab", "\u2581ab", "l", "o", "Hel", "lo", "\u00f6"]))
+    return start + words + pieces + field(2, field(3, kind) + trainer) + field(3, normalizer)
+
+
+# the map that takes "A" to "b": a trie of 1 + 256 units, then the replacements
+units = [0] * 512
+units[0] = 256 << 10
+units[256 ^ 65] = 65 | 1 << 8 | (256 ^ 65 ^ 300) << 10
+units[300] = 1 << 31 | 0
+charsmap = struct.pack("<I", 2048) + struct.pack("<512I", *units) + b"b\0"
+user = piece("aa", 0.0, 4) + piece("\u2581b", -2.5, 5)
+config = b'\n====\n{"add_bos_token":true,"add_eos_token":true,"legacy":false,"added_tokens_decoder":{"2":{"content":"<end>","lstrip":true,"special":true}}}'
+text = b"\n====\n ab  abHello<s>A\xc3\xb6 aab<end> \xff"
+M = "tokenizer_model"
+put(M, "bpe", model(2, pieces=user))
+put(M, "unigram", model(1, pieces=user) + config + text)
+put(M, "bpe_map", model(2, normalizer=field(2, charsmap)) + config + text)
+put(M, "unigram_map", model(1, normalizer=field(2, charsmap) + field(3, 0) + field(4, 0)) + config + text)
+put(M, "no_escape", model(1, normalizer=field(5, 0)))
+put(M, "bytes", model(2, trainer=field(35, 1), pieces=b"".join(piece("<0x%02X>" % b, 0.0, 6) for b in range(256))) + config + text)
+put(M, "bytes_missing", model(1, trainer=field(35, 1), pieces=piece("<0x00>", 0.0, 6)))
+put(M, "map_lie", model(2, normalizer=field(2, struct.pack("<I", 2**31) + bytes(8))))
+put(M, "map_value_lie", model(2, normalizer=field(2, charsmap.replace(struct.pack("<I", 1 << 31), struct.pack("<I", 1 << 31 | 99)))) + config + text)
+put(M, "word", model(3))
+put(M, "suffix", model(2, trainer=field(24, 1)))
+put(M, "no_unknown", model(2, specials=False))
+put(M, "same_piece", model(2, pieces=piece("ab")))
+put(M, "not_utf8", model(2, pieces=piece(b"\xff")))
+put(M, "nan", model(2, pieces=piece("x", float("nan"))))
+put(M, "denormalizer", model(2) + field(5, field(2, b"x")))
+put(M, "length_lie", model(2) + b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
+put(M, "open_varint", b"\xff" * 12)
+put(M, "group", b"\x0b" + model(2))
+put(M, "truncated", model(2)[:-7])
+put(M, "tiktoken", b"IQ== 0\nIg== 1\n")

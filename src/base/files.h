@@ -35,6 +35,7 @@ GMappedFile *glint_map_file(const char *path, GError **error);
  * reals of integer value, so code that uses the getters sees no difference. Getters return `fallback` when the key is absent
  * or null, and set *error (if not already set) when it has the wrong type: check once after a series. */
 json_t *glint_json_read(const char *path, GError **error);
+json_t *glint_json_parse(const char *text, gsize length, const char *name /* for messages */, GError **error);
 gboolean glint_json_write(const char *path, const json_t *value, GError **error); /* indented, in order of insertion; reals in the fewest digits that read back the same */
 gint64 glint_json_int(const json_t *object, const char *key, gint64 fallback, GError **error);
 double glint_json_real(const json_t *object, const char *key, double fallback, GError **error);

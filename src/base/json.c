@@ -8,20 +8,24 @@
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
-json_t *glint_json_read(const char *path, GError **error)
+json_t *glint_json_parse(const char *text, gsize length, const char *name, GError **error)
 {
-    GMappedFile *map = glint_map_file(path, error);
-    if (map == NULL)
-        return NULL;
-    const char *text = g_mapped_file_get_contents(map);
-    gsize length = g_mapped_file_get_length(map);
     json_error_t where;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
     json_t *value = json_loadb(text, length, flags, &where);
     if (value == NULL && json_error_code(&where) == json_error_numeric_overflow)
         value = json_loadb(text, length, flags | JSON_DECODE_INT_AS_REAL, &where);
     if (value == NULL)
-        glint_fail(error, GLINT_ERROR_FORMAT, "%s:%d:%d: not valid JSON: %s", path, where.line, where.column, where.text);
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s:%d:%d: not valid JSON: %s", name, where.line, where.column, where.text);
+    return value;
+}
+
+json_t *glint_json_read(const char *path, GError **error)
+{
+    GMappedFile *map = glint_map_file(path, error);
+    if (map == NULL)
+        return NULL;
+    json_t *value = glint_json_parse(g_mapped_file_get_contents(map), g_mapped_file_get_length(map), path, error);
     g_mapped_file_unref(map);
     return value;
 }

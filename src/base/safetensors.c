@@ -63,6 +63,7 @@ static gboolean read_dtype(GlintTensor *self, const json_t *value, gsize *item_b
     const char *dtype = json_string_value(value);
     for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
         if (strcmp(dtype, types[i].name) == 0) {
+            self->dtype = types[i].name;
             self->type = types[i].type;
             *item_bytes = types[i].bytes;
             return TRUE;

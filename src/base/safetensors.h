@@ -7,6 +7,7 @@ typedef enum { GLINT_ST_F64, GLINT_ST_F32, GLINT_ST_F16, GLINT_ST_BF16, GLINT_ST
 
 typedef struct {
     const char *name;
+    const char *dtype; /* as the file spells it, "F8_E4M3"; static */
     GlintTensorType type;
     int n_dims;
     gsize shape[8];

@@ -25,3 +25,19 @@
 #ifndef GLINT_CLONES
 #define GLINT_CLONES
 #endif
+
+/* The level whose clones run on this machine, asked in the words of the resolvers above. */
+static inline const char *glint_simd_level(void)
+{
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(GLINT_SANITIZED)
+#if !defined(__clang__) && __GNUC__ >= 12
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("x86-64-v4") ? "x86-64-v4 (AVX-512)" : __builtin_cpu_supports("x86-64-v3") ? "x86-64-v3 (AVX2)" : "x86-64 (SSE2)";
+#else
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") ? "AVX-512" : __builtin_cpu_supports("avx2") ? "AVX2" : "SSE2";
+#endif
+#else
+    return "one level, as compiled";
+#endif
+}

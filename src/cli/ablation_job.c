@@ -28,14 +28,14 @@ static gboolean job_open(Job *self, GError **error)
 {
     const GlintAblationPlan *plan = self->plan;
     for (gsize c = 0; c < self->n_classes; c++) {
-        self->texts[c] = glint_steer_held_out(plan->tokenizer, plan->used, plan->all, plan->classes[c], plan->n_texts, plan->text_tokens, error);
+        self->texts[c] = glint_steer_held_out(plan->tokenizer, plan->chat, plan->used, plan->all, plan->classes[c], plan->n_texts, plan->text_tokens, error);
         if (!self->texts[c])
             return FALSE;
     }
     GlintVerbalisers none = {{g_array_new(FALSE, FALSE, sizeof(guint32)), g_array_new(FALSE, FALSE, sizeof(guint32))}}; /* losses need no words */
     g_autoptr(GlintSteerTexts) one = glint_steer_texts_new(); /* nor a KL: the lab keeps the distributions of one text alone */
     glint_steer_texts_add(one, (const guint32 *)(void *)self->texts[0]->tokens->data, glint_steer_texts_length(self->texts[0], 0));
-    self->lab = glint_steer_lab_new(plan->model, one, &none, glint_tokenizer_n_prefix(plan->tokenizer), 0, error);
+    self->lab = glint_steer_lab_new(plan->model, one, &none, glint_text_n_prefix(plan->tokenizer, plan->chat), 0, error);
     glint_steer_words_clear(&none);
     return self->lab != NULL;
 }

@@ -2,12 +2,14 @@
 #pragma once
 #include "collect/collect.h"
 #include "steer/ablation.h"
+#include "text/chat.h"
 #include "text/dataset.h"
 #include "text/tokenizer.h"
 
 typedef struct {
     GlintModel *model;
     const GlintTokenizer *tokenizer;
+    const GlintChat *chat;     /* texts are user turns of it, or NULL */
     const GlintDataset *used, *all;
     char *const *classes, *const *folders; /* of the results folder, NULL-terminated */
     const char *root, *out;    /* results; the matrices go to out/ablation/ */

@@ -3,26 +3,61 @@
 #include "base/files.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
+#include "cli/mpi_job.h"
 
 #include <stdio.h>
+
+static void print_plan(const json_t *plan)
+{
+    size_t k;
+    json_t *pass;
+    json_array_foreach(json_object_get(plan, "passes"), k, pass) {
+        const json_t *sites = json_object_get(pass, "sites");
+        const char *first = json_string_value(json_array_get(sites, 0)), *last = json_string_value(json_array_get(sites, json_array_size(sites) - 1));
+        printf("pass %zu: class %s, %zu targets (%s%s%s), %.3f GB, %" JSON_INTEGER_FORMAT " tokens%s\n", k + 1, json_string_value(json_object_get(pass, "class")),
+               json_array_size(sites), first ? first : "", json_array_size(sites) > 1 ? " to " : "", json_array_size(sites) > 1 ? last : "",
+               1e-9 * (double)json_integer_value(json_object_get(pass, "bytes")), json_integer_value(json_object_get(pass, "tokens")),
+               json_is_true(json_object_get(pass, "continued")) ? ", continued" : "");
+    }
+    if (json_array_size(json_object_get(plan, "passes")) == 0)
+        printf("nothing to do: everything is there\n");
+}
 
 static int run(int argc, char **argv, GError **error)
 {
     g_auto(GlintArgs) args;
     glint_args_init(&args);
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
-                          NULL, NULL, "Runs labelled text through a model and keeps mean and second moment of the activations, per class and layer, in\nOUT/moments/<class>/<site>.safetensors. An interrupted run is continued by the same command.",
+    const GOptionEntry extra[] = {
+        {"shard", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.shard, "run the I-th of N shares of the texts; glint merge joins them (default: 1/1, all)", "I/N"},
+        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &args.collect.dry_run, "print the plan, which passes collect what, and stop (default: off)", NULL},
+        {"from", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.from, "moments of saved activations: a folder with them, in place of --model and --dataset", "DIR"},
+        {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_SYNTH | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
+                          extra, NULL, "Runs labelled text through a model and keeps mean and second moment of the activations, per class and layer, in\nOUT/moments/<class>/<site>.safetensors. An interrupted run is continued by the same command.",
                           "glint collect --model data/demo/model --dataset data/demo/reviews.jsonl --out results", &argc, &argv, error))
         return 0;
     if (argc > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "unexpected argument '%s'; see %s --help", argv[1], g_get_prgname());
-    if (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error) ||
-        !glint_args_require("--out", args.common.out, error))
+    const gboolean from = args.collect.from != NULL;
+    if (!from && (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error)))
         return 0;
     g_autoptr(json_t) report = json_object();
-    if (!glint_job_collect(&args, args.common.out, report, error))
+    gboolean first = TRUE;
+    if (!glint_args_require("--out", args.common.out, error))
         return 0;
-    if (args.common.json) {
+    if (glint_mpi_launched()) {
+        if (from || args.collect.dry_run || args.collect.shard)
+            return glint_fail(error, GLINT_ERROR_USAGE, "--from, --dry-run and --shard do not go with mpirun, which shares the work out itself");
+        if (g_strcmp0(args.data.dataset, "synthetic") == 0) /* every process would ask a language model, and pay */
+            return glint_fail(error, GLINT_ERROR_USAGE, "--dataset synthetic does not go with mpirun; make the texts first with glint synth, and give the file");
+        int code = glint_job_collect_mpi(&args, report, &first, error);
+        if (code != GLINT_EXIT_OK || !first)
+            return code;
+    } else if (!(from ? glint_job_collect_from : glint_job_collect)(&args, args.common.out, report, error))
+        return 0;
+    if (args.collect.dry_run && !args.common.json)
+        print_plan(json_object_get(report, "plan"));
+    else if (args.common.json) {
         json_dumpf(report, stdout, JSON_INDENT(2));
         putchar('\n');
     } else

@@ -5,6 +5,7 @@
 #include "base/talk.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
+#include "cli/mpi_job.h"
 #include "cli/results.h"
 #include "cli/summary.h"
 
@@ -70,7 +71,7 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GlintArgs) args;
     glint_args_init(&args);
     if (!glint_args_parse(&args,
-                          GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_SOLVE | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ |
+                          GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_SYNTH | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_SOLVE | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ |
                               GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
                           NULL, NULL,
                           "Runs labelled text through a model and, for every class and layer, estimates the graph of neurons that are dependent given\n"
@@ -80,6 +81,8 @@ static int run(int argc, char **argv, GError **error)
         return 0;
     if (argc > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "unexpected argument '%s'; see %s --help", argv[1], g_get_prgname());
+    if (!glint_mpi_refuse("run", error))
+        return 0;
     if (!args.common.out)
         args.common.out = g_strdup("results");
     if (!glint_args_require("--model", args.model.model, error) || !glint_args_require("--dataset", args.data.dataset, error) ||

@@ -14,6 +14,8 @@ static gboolean check_input(const GlintArgs *args, char *const *covariances, cha
     const gsize n_files = count_of(covariances) + count_of(activations);
     if ((covariances != NULL) + (activations != NULL) + (n_folders == 1) != 1 || n_folders > 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one of --cov FILE, --activations FILE, or a folder of glint collect; see %s --help", g_get_prgname());
+    if ((args->solve.from_class || args->solve.from_site) && !activations)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--class and --site choose from a folder of saved --activations; give that");
     if (n_folders == 1)
         return !(args->common.out || args->common.json) || glint_fail(error, GLINT_ERROR_USAGE, "--out and --json belong to --cov and --activations; a results "
                                                                       "folder is solved in place, leave them out");
@@ -35,7 +37,9 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GStrv) covariances = NULL, activations = NULL;
     const GOptionEntry extra[] = {
         {"cov", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &covariances, "covariance or correlation matrix, p x p .npy; with --joint once for each class", "FILE"},
-        {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations, "samples x neurons, n x p .npy; with --joint once for each class", "FILE"},
+        {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations, "samples x neurons: n x p .npy, or a folder of glint collect --save-activations; with --joint once for each class", "PATH"},
+        {"class", 0, 0, G_OPTION_ARG_FILENAME, &args.solve.from_class, "class to take from such a folder (default: the only one)", "NAME"},
+        {"site", 0, 0, G_OPTION_ARG_FILENAME, &args.solve.from_site, "site to take from such a folder, as in blocks.3.mlp.hook_post (default: the only one)", "SITE"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     if (!glint_args_parse(&args, GLINT_ARGS_SOLVE | GLINT_ARGS_ROWS | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "[RESULTS]",
                           "Estimates the sparse precision matrix with the graphical lasso and certifies it: of one matrix (--cov, --activations)\n"

@@ -197,7 +197,7 @@ static int steer_with(GlintSteerPlan *plan, const GlintArgs *args, const SteerAr
 {
     const GlintSteerTextOptions options = {.n_prompts = (gsize)steer->prompts, .prompt_tokens = (gsize)steer->prompt_tokens, .suffix = steer->suffix, .n_neutral = 32,
                                            .neutral_tokens = 64, .neutral = steer->neutral, .n_training = 200, .max_tokens = 128};
-    g_autoptr(GlintSteerSplit) split = glint_steer_split(plan->tokenizer, plan->used, plan->all, plan->towards, plan->away, &options, error);
+    g_autoptr(GlintSteerSplit) split = glint_steer_split(plan->tokenizer, plan->chat, plan->used, plan->all, plan->towards, plan->away, &options, error);
     GlintVerbalisers words = {{NULL, NULL}};
     int code = 0;
     if (!split)
@@ -231,16 +231,16 @@ static void print_ablation(const json_t *report)
                json_real_value(json_object_get(layer, "within")), json_real_value(json_object_get(layer, "across")));
 }
 
-static int run_ablation(const GlintArgs *args, const SteerArgs *steer, GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *used, const GlintDataset *all, GPtrArray *classes,
-                        char *const *folders, const char *root, const char *out, GlintSteerKind operator, GError **error)
+static int run_ablation(const GlintArgs *args, const SteerArgs *steer, const GlintSteerPlan *all, GError **error)
 {
     GlintSiteKind kind;
     json_t *report = NULL;
-    const gsize n_classes = MAX(classes->len, 1);
-    const GlintAblationPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
-                                    .options = {.kind = operator, .least = (gsize)steer->least, .n_random = (gsize)steer->controls, .seed = (guint64)args->common.seed},
-                                    .n_texts = MAX(((gsize)steer->prompts + n_classes - 1) / n_classes, ABLATION_TEXTS), .text_tokens = ABLATION_TOKENS, .pictures = !args->skip_viz};
-    g_autoptr(GArray) layers = layers_of(args, model, root, g_ptr_array_index(classes, 0), &kind, error);
+    const gsize n_classes = MAX(g_strv_length((char **)all->classes), 1);
+    const GlintAblationPlan plan = {.model = all->model, .tokenizer = all->tokenizer, .chat = all->chat, .used = all->used, .all = all->all, .classes = all->classes, .folders = all->folders,
+                                    .root = all->root, .out = all->out, .text_tokens = ABLATION_TOKENS, .pictures = all->pictures,
+                                    .n_texts = MAX(((gsize)steer->prompts + n_classes - 1) / n_classes, ABLATION_TEXTS),
+                                    .options = {.kind = all->kind, .least = all->least, .n_random = all->n_random, .seed = all->seed}};
+    g_autoptr(GArray) layers = layers_of(args, plan.model, plan.root, plan.classes[0], &kind, error);
     if (!layers || !glint_job_ablation(&plan, kind, layers, &report, error))
         return 0;
     if (args->common.json) {
@@ -249,7 +249,7 @@ static int run_ablation(const GlintArgs *args, const SteerArgs *steer, GlintMode
     } else
         print_ablation(report);
     json_decref(report);
-    glint_say("%s%cablation holds the matrix", out, G_DIR_SEPARATOR);
+    glint_say("%s%cablation holds the matrix", plan.out, G_DIR_SEPARATOR);
     return GLINT_EXIT_OK;
 }
 
@@ -276,7 +276,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     if (steer->strength && fabs(dose[n_doses - 1]) > glint_steer_kind_limit(kind))
         return glint_fail(error, GLINT_ERROR_USAGE, "--strength: %s is complete at %g, there is no more of it", glint_steer_kind_name(kind), glint_steer_kind_limit(kind));
     g_autoptr(json_t) report = json_object();
-    g_autoptr(GlintDataset) used = glint_job_open_dataset(args, report, error);
+    g_autoptr(GlintDataset) used = glint_job_open_dataset(args, root, report, error);
     if (!used)
         return 0;
     args->data.max_samples = 0;
@@ -284,21 +284,19 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
         g_free(args->data.dataset);
         args->data.dataset = g_strdup(steer->held_out);
     }
-    g_autoptr(GlintDataset) all = glint_job_open_dataset(args, report, error);
+    g_autoptr(GlintDataset) all = glint_job_open_dataset(args, root, report, error);
     g_autoptr(GlintTokenizer) tokenizer = NULL;
-    g_autoptr(GlintChat) chat = NULL; /* asked for by no option of this command */
+    g_autoptr(GlintChat) chat = NULL;
     g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
     if (!model)
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     g_auto(GStrv) folders = folders_of(classes);
-    if (steer->ablation_matrix)
-        return run_ablation(args, steer, model, tokenizer, used, all, classes, folders, root, out, kind, error);
-    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
+    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
                            .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
                            .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
-    return steer_with(&plan, args, steer, error);
+    return steer->ablation_matrix ? run_ablation(args, steer, &plan, error) : steer_with(&plan, args, steer, error);
 }
 
 /* Options that say which two classes, or how strongly, have no meaning for all classes against all. */
@@ -340,7 +338,7 @@ static int run(int argc, char **argv, GError **error)
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "RESULTS",
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "RESULTS",
                           "Pushes a module of the graph and measures, on texts that the graph does not know, what that does to the model: against\n"
                           "random sets of neurons, sets of equal degrees, the neurons that differ most, a module of the correlation graph and the\n"
                           "difference in means of the residual, all at the same KL. Leaves RESULTS/steer/<site>/.",

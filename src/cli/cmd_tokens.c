@@ -62,7 +62,7 @@ static int run(int argc, char **argv, GError **error)
     g_autofree char *tokenizer_path = NULL, *text = NULL;
     gboolean no_special = FALSE;
     const GOptionEntry extra[] = {
-        {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &tokenizer_path, "tokenizer.json to use instead of a model's", "FILE"},
+        {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &tokenizer_path, "tokenizer.json or tokenizer.model to use instead of a model's", "FILE"},
         {"text", 0, 0, G_OPTION_ARG_FILENAME, &text, "the text (default: standard input, byte for byte)", "TEXT"},
         {"no-special", 0, 0, G_OPTION_ARG_NONE, &no_special, "leave out the tokens that the model wants around a text, such as BOS (default: off)", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};

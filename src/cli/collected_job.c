@@ -60,19 +60,20 @@ typedef struct {
     const char *pool;
     gboolean bos;            /* texts start with the same special token */
     gsize head_size;
+    const gsize *features;   /* of the site under way: numbers of the columns, where they are some of an SAE's features */
     gboolean *all_converged;
     GlintSolvePlan plan;
     json_t *counts;          /* moments/settings.json: what was collected of each class */
 } SolveAll;
 
-static void warn_left_out(const GlintColumns *columns, const GlintSite *site, gsize head_size)
+static void warn_left_out(const SolveAll *all, const GlintColumns *columns, const GlintSite *site)
 {
     if (columns->n_constant == 0)
         return;
     g_autofree char *site_name = glint_site_name(site);
     g_autoptr(GString) ids = g_string_new(NULL);
     for (gsize k = 0; k < MIN(columns->n_constant, 10); k++) {
-        g_autofree char *id = glint_neuron_id(site, columns->constant[k], head_size);
+        g_autofree char *id = glint_neuron_id(site, all->features ? all->features[columns->constant[k]] : columns->constant[k], all->head_size);
         g_string_append_printf(ids, " %s", id);
     }
     glint_warn("%s: %zu of %zu columns do not vary in some class and are left out:%s%s", site_name, columns->n_constant, columns->width, ids->str,
@@ -185,7 +186,7 @@ static char *result_path(const SolveAll *all, const GlintSample *sample)
 
 static GlintSample *sample_of(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site, const char *class_name, const char *key, GError **error)
 {
-    g_autoptr(GlintSample) sample = glint_sample_from_moments(moments, columns->index, columns->n, site, all->head_size, class_name, columns->n_constant, key, error);
+    g_autoptr(GlintSample) sample = glint_sample_from_moments(moments, columns->index, columns->n, site, all->head_size, all->features, class_name, columns->n_constant, key, error);
     if (!sample)
         return NULL;
     if (g_strcmp0(all->pool, glint_pool_name(GLINT_POOL_TOKENS)) == 0)
@@ -279,14 +280,33 @@ static gboolean solve_all_together(const SolveAll *all, const GlintColumns *colu
     return solve_class(all, moments, columns, site, ALL_CLASSES, key->str, error);
 }
 
-static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **error)
+/* Loads one class's moments; *features: which features of an SAE its columns are (NULL: all there are), the same for all classes. */
+static GlintMoments *load_class(const SolveAll *all, const GlintSite *site, guint c, GArray **features, GError **error)
+{
+    g_autoptr(GHashTable) metadata = NULL;
+    g_autoptr(GlintMoments) moments = glint_collect_load(all->root, g_ptr_array_index(all->classes, c), site, &metadata, error);
+    if (!moments)
+        return NULL;
+    g_autoptr(GArray) own = glint_collect_features(metadata);
+    const gboolean bad = own && own->len != glint_moments_p(moments);
+    if (c == 0)
+        *features = own ? g_array_ref(own) : NULL;
+    if (!bad && (own != NULL) == (*features != NULL) && (!own || (own->len == (*features)->len && memcmp(own->data, (*features)->data, own->len * sizeof(gsize)) == 0)))
+        return g_steal_pointer(&moments);
+    g_autofree char *path = glint_moments_path(all->root, g_ptr_array_index(all->classes, c), site);
+    glint_fail(error, GLINT_ERROR_FORMAT, "%s: its list of features does not fit its columns, or those of the other classes; delete it and collect again", path);
+    return NULL;
+}
+
+static gboolean solve_site(SolveAll *all, const GlintSite *site, GError **error)
 {
     gsize n_classes = all->classes->len;
+    g_autoptr(GArray) features = NULL;
     g_autoptr(GPtrArray) moments = g_ptr_array_new_with_free_func((GDestroyNotify)glint_moments_free);
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
     for (gsize c = 0; c < n_classes; c++) {
         const char *class_name = g_ptr_array_index(all->classes, c);
-        GlintMoments *of_class = glint_collect_load(all->root, class_name, site, NULL, error);
+        GlintMoments *of_class = load_class(all, site, (guint)c, &features, error);
         if (!of_class)
             return FALSE;
         g_ptr_array_add(moments, of_class);
@@ -296,6 +316,7 @@ static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **
             return FALSE;
         g_ptr_array_add(keys, key);
     }
+    all->features = features ? (const gsize *)(void *)features->data : NULL;
     g_autofree char *site_name = glint_site_name(site);
     GlintColumnsOptions options = {.site = site_name, .pool = all->pool, .bos = all->bos};
     if (!glint_neuron_limit(all->args->solve.neurons, &options.limit, error))
@@ -304,7 +325,7 @@ static gboolean solve_site(const SolveAll *all, const GlintSite *site, GError **
         glint_columns_choose((GlintMoments *const *)moments->pdata, (const char *const *)all->classes->pdata, n_classes, &options, error);
     if (!columns)
         return FALSE;
-    warn_left_out(columns, site, all->head_size);
+    warn_left_out(all, columns, site);
     /* the choice of columns depends on every class, so it is part of what identifies a result */
     g_autofree char *chosen = glint_sha256_bytes(columns->index, columns->n * sizeof *columns->index);
     if (all->plan.joint)
@@ -330,6 +351,9 @@ gboolean glint_job_solve_collected(const char *root, const GlintArgs *args, Glin
                     .pool = json_string_value(json_object_get(values, "pool")), .bos = g_strcmp0(json_string_value(json_object_get(values, "prefix")), "0") != 0,
                     .head_size = head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, .counts = settings};
     *all_converged = TRUE;
+    const char *shard = json_string_value(json_object_get(values, "shard"));
+    if (shard && strcmp(shard, "1/1") != 0)
+        glint_warn("%s holds only shard %s of the texts: so do the results; glint merge joins the shards", root, shard);
     if (!sites || !glint_solve_plan_read(&all.plan, &args->solve, error))
         return FALSE;
     gboolean ok = !all.plan.joint || classes->len > 1 || glint_fail(error, GLINT_ERROR_DATA, "%s: --joint needs at least two classes, there is one", root);

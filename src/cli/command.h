@@ -11,7 +11,7 @@ typedef struct {
     gboolean threaded;   /* computes with OpenMP: main() sees to it that waiting threads do not spin for long */
 } GlintCommand;
 
-#define GLINT_COMMAND_LIST(X) X(run) X(collect) X(solve) X(graph) X(draw) X(compare) X(tokens) X(trace) X(generate) X(steer) X(info) X(fetch)
+#define GLINT_COMMAND_LIST(X) X(run) X(fetch) X(synth) X(collect) X(merge) X(solve) X(graph) X(draw) X(compare) X(tokens) X(trace) X(generate) X(steer) X(info)
 #define X(name) extern const GlintCommand glint_command_##name;
 GLINT_COMMAND_LIST(X)
 #undef X

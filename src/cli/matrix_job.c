@@ -9,10 +9,32 @@
 #include <stdio.h>
 #include <string.h>
 
-static GlintSample *open_sample(const GlintArgs *args, const GlintSolvePlan *plan, const char *covariance, const char *activations, GError **error)
+/* Rows of one text depend on each other, and these rules draw rows one by one. */
+static gboolean check_rule(const GlintSample *sample, const GlintArgs *args, const GlintSolvePlan *plan, GError **error)
+{
+    const gboolean one_by_one = plan->rule == GLINT_RULE_CV || plan->rule == GLINT_RULE_STARS || plan->rule == GLINT_RULE_RIC;
+    return !sample->group || args->solve.groups || !one_by_one ||
+           glint_fail(error, GLINT_ERROR_USAGE, "--lambda-select %s draws rows one by one, and these are tokens, of which those of one text depend on each other; choose lambda by "
+                      "degree, density, ebic or --alpha", args->solve.select);
+}
+
+static GlintSample *open_activations(const GlintArgs *args, const GlintSolvePlan *plan, const char *path, GError **error)
 {
     const gboolean keep_rows = glint_solve_needs_rows(&args->solve) != NULL;
-    g_autoptr(GlintSample) sample = covariance ? glint_sample_from_covariance(covariance, error) : glint_sample_from_activations(activations, keep_rows, error);
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        if (args->solve.from_class || args->solve.from_site) {
+            glint_fail(error, GLINT_ERROR_USAGE, "%s is a file; --class and --site choose from a folder of saved activations", path);
+            return NULL;
+        }
+        return glint_sample_from_activations(path, keep_rows, error);
+    }
+    g_autoptr(GlintSample) sample = glint_sample_from_saved(path, args->solve.from_class, args->solve.from_site, keep_rows, error);
+    return sample && check_rule(sample, args, plan, error) ? g_steal_pointer(&sample) : NULL;
+}
+
+static GlintSample *open_sample(const GlintArgs *args, const GlintSolvePlan *plan, const char *covariance, const char *activations, GError **error)
+{
+    g_autoptr(GlintSample) sample = covariance ? glint_sample_from_covariance(covariance, error) : open_activations(args, plan, activations, error);
     if (!sample || !glint_sample_prepare(sample, &args->solve, plan, args->model.threads, NULL, error))
         return NULL;
     return g_steal_pointer(&sample);
@@ -78,7 +100,8 @@ static gboolean open_classes(const GlintArgs *args, const GlintSolvePlan *plan, 
         GlintSample *sample = open_sample(args, plan, covariances ? covariances[k] : NULL, activations ? activations[k] : NULL, error);
         if (!sample)
             return FALSE;
-        sample->class_name = stem_of(covariances ? covariances[k] : activations[k]);
+        if (!sample->class_name) /* saved activations know theirs */
+            sample->class_name = stem_of(covariances ? covariances[k] : activations[k]);
         g_ptr_array_add(samples, sample);
         for (gsize m = 0; m < k; m++)
             if (strcmp(((GlintSample *)g_ptr_array_index(samples, m))->class_name, sample->class_name) == 0)

@@ -1,5 +1,6 @@
 /* Shared option tables and their parsing. See options.h. */
 #include "cli/options.h"
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/talk.h"
 
@@ -14,17 +15,31 @@ void glint_args_init(GlintArgs *self)
 {
     memset(self, 0, sizeof *self);
     self->collect.max_tokens = 512;
+    self->collect.examples = 10;
+}
+
+static void clear_synth(GlintSynthArgs *self)
+{
+    char *strings[] = {self->recipe, self->topic, self->contrast, self->generator, self->model, self->base_url, self->api_key_file, self->temperature, self->price_in, self->price_out};
+    for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
+        g_free(strings[i]);
+    g_strfreev(self->compare);
 }
 
 void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->chat.format, self->chat.system, self->chat.date, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
+                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.sae_features, self->collect.shard,
+                       self->chat.format, self->chat.system, self->chat.date, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
-                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr};
+                       solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr,
+                       solve->from_class, solve->from_site};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
+    g_strfreev(self->collect.sae);
+    clear_synth(&self->synth);
+    g_clear_pointer(&self->words, g_ptr_array_unref);
     memset(self, 0, sizeof *self);
 }
 
@@ -38,17 +53,23 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("dtype", 0, G_OPTION_ARG_FILENAME, &a->model.dtype, "arithmetic: f32, bf16 or auto (default: auto, bf16 for bf16 weights where the CPU has it)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry data[] = {
-        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, org/name[:config][:split] or imdb of the hub, or 'demo'", "DATA"),
+        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, org/name[:config][:split] or imdb of the hub, 'synthetic' (see --help-synth), or 'demo'", "DATA"),
         ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text; of the hub's data sets: guessed)", "NAME"),
         ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label; of the hub's data sets: guessed)", "NAME"),
         ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
         END_OF_ENTRIES};
     const GOptionEntry collect[] = {
-        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "place in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ... (default: mlp.hook_post)", "SITE"),
+        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "places in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ..., a list of these, or all (default: mlp.hook_post)", "SITE,..."),
         ENTRY("layers", 0, G_OPTION_ARG_FILENAME, &a->collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"),
-        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first; or tokens, one row per token (default: mean)", "KIND"),
+        ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first, punct; or tokens, one row per token (default: mean)", "KIND"),
         ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
+        ENTRY("examples", 0, G_OPTION_ARG_INT, &a->collect.examples, "tokens of highest and of lowest activation to keep of each neuron, and twice as many over its range (default: 10; 0 = none)", "K"),
+        ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory, "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
+        ENTRY("sae", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->collect.sae, "sparse autoencoder as SAELens saves it, whose features are collected; once for each (default: none)", "DIR"),
+        ENTRY("sae-features", 0, G_OPTION_ARG_FILENAME, &a->collect.sae_features, "the N that are active most often, a list as in 3,17,256, or a file with one a line (default: all)", "N|LIST|FILE"),
+        ENTRY("save-activations", 0, G_OPTION_ARG_NONE, &a->collect.save_activations, "keep the rows too, as safetensors in OUT/activations (default: off)", NULL),
+        ENTRY("save-dtype", 0, G_OPTION_ARG_FILENAME, &a->collect.save_dtype, "of saved activations: f32, bf16 or f16 (default: f32)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry chat[] = {
         ENTRY("chat", 0, G_OPTION_ARG_NONE, &a->chat.chat, "put a text as the user's turn of the chat that the model was trained on (default: off)", NULL),
@@ -65,6 +86,56 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         g_option_group_add_entries(group, collect);
     if (groups & GLINT_ARGS_CHAT)
         g_option_group_add_entries(group, chat);
+}
+
+static void add_synth_options(GOptionGroup *group, GlintSynthArgs *a, gboolean of_dataset)
+{
+    const GOptionEntry entries[] = {
+        ENTRY("contrast", 0, G_OPTION_ARG_FILENAME, &a->contrast, "what the other class is about (default: anything but the topic)", "TOPIC"),
+        ENTRY("compare-topics", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->compare, "one class for each of these topics: --compare-topics jazz chess opera", "TOPIC ..."),
+        ENTRY("num-examples", 0, G_OPTION_ARG_INT, &a->n, "texts per class (default: 100)", "N"),
+        ENTRY("local", 0, G_OPTION_ARG_NONE, &a->local, "write them with glint's own grammars: recipes only (default: off)", NULL),
+        ENTRY("generator", 0, G_OPTION_ARG_FILENAME, &a->generator, "who writes: chat (a server), local (as --local), or glint:MODEL, a model that this program runs (default: chat)", "WHO"),
+        ENTRY("base-url", 0, G_OPTION_ARG_FILENAME, &a->base_url, "chat API (default: OPENAI_BASE_URL, else https://api.openai.com/v1)", "URL"),
+        ENTRY("api-key-file", 0, G_OPTION_ARG_FILENAME, &a->api_key_file, "file with the API's key (default: the variable OPENAI_API_KEY)", "FILE"),
+        ENTRY("temperature", 0, G_OPTION_ARG_FILENAME, &a->temperature, "of the model that writes (default: the server's)", "T"),
+        ENTRY("parallel", 0, G_OPTION_ARG_INT, &a->parallel, "requests under way at once (default: 4)", "N"),
+        ENTRY("per-request", 0, G_OPTION_ARG_INT, &a->per_request, "pairs asked for in one request (default: 10)", "N"),
+        ENTRY("price-in", 0, G_OPTION_ARG_FILENAME, &a->price_in, "of a million tokens sent, to show the cost (default: 0)", "PRICE"),
+        ENTRY("price-out", 0, G_OPTION_ARG_FILENAME, &a->price_out, "of a million tokens written (default: 0)", "PRICE"),
+        ENTRY("force-regenerate", 0, G_OPTION_ARG_NONE, &a->force, "ask again what was answered before (default: off)", NULL),
+        END_OF_ENTRIES};
+    const GOptionEntry own[] = {
+        ENTRY("synthetic-topic", 0, G_OPTION_ARG_FILENAME, &a->topic, "topic, or recipe: sentiment, refusal, locations, language, golden-gate (no default)", "TOPIC"),
+        ENTRY("synth-model", 0, G_OPTION_ARG_FILENAME, &a->model, "the chat API's model that writes the texts (no default)", "NAME"),
+        END_OF_ENTRIES};
+    a->model_option = "--synth-model";
+    if (of_dataset)
+        g_option_group_add_entries(group, own);
+    g_option_group_add_entries(group, entries);
+}
+
+/* `--compare-topics A B C`, as the original takes it, becomes --compare-topics A --compare-topics B --compare-topics C. */
+static void spread_topics(GlintArgs *self, int *argc, char ***argv)
+{
+    gboolean found = FALSE;
+    for (int i = 1; i < *argc; i++)
+        found = found || strcmp((*argv)[i], "--compare-topics") == 0;
+    if (!found)
+        return;
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    gboolean inside = FALSE;
+    for (int i = 0; i < *argc; i++) {
+        gboolean option = (*argv)[i][0] == '-';
+        if (inside && !option && strcmp((*argv)[i - 1], "--compare-topics") != 0)
+            g_ptr_array_add(words, (gpointer) "--compare-topics");
+        g_ptr_array_add(words, (*argv)[i]);
+        inside = option ? strcmp((*argv)[i], "--compare-topics") == 0 : inside;
+    }
+    *argc = (int)words->len;
+    g_ptr_array_add(words, NULL);
+    self->words = g_steal_pointer(&words);
+    *argv = (char **)self->words->pdata;
 }
 
 /* --path, --path=COUNT or --path=LIST. GLib takes the next word for the value unless it starts with a dash. */
@@ -153,7 +224,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
     const GOptionEntry seed[] = {ENTRY("seed", 0, G_OPTION_ARG_INT64, &a->common.seed, "seed of every draw (default: 0)", "N"), END_OF_ENTRIES};
     const GOptionEntry viz[] = {ENTRY("skip-viz", 0, G_OPTION_ARG_NONE, &a->skip_viz, "write no pictures (default: off)", NULL), END_OF_ENTRIES};
     const GOptionEntry json[] = {ENTRY("json", 0, G_OPTION_ARG_NONE, &a->common.json, "print the result as JSON (default: off)", NULL), END_OF_ENTRIES};
-    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core there is)", "N"), END_OF_ENTRIES};
+    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core glint may use, hyper-threads counted once)", "N"), END_OF_ENTRIES};
     const GOptionEntry quiet[] = {ENTRY("quiet", 'q', G_OPTION_ARG_NONE, &a->common.quiet, "no progress and no talk, only warnings (default: off)", NULL), END_OF_ENTRIES};
     if (groups & GLINT_ARGS_SOLVE) {
         add_choice_options(group, &a->solve);
@@ -178,7 +249,7 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
 static gboolean check_ranges(const GlintArgs *a, GError **error)
 {
     const struct { const char *option; gint64 value; } counts[] = {
-        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size},
+        {"--max-samples", a->data.max_samples}, {"--max-tokens", a->collect.max_tokens}, {"--batch-size", a->collect.batch_size}, {"--examples", a->collect.examples},
         {"--threads", a->model.threads},        {"--max-iterations", a->solve.max_iterations}, {"--seed", a->common.seed},
         {"--folds", a->solve.folds},            {"--subsamples", a->solve.subsamples},   {"--n", a->solve.n},
         {"--stability", a->solve.stability},    {"--null", a->solve.null},               {"--bootstrap", a->solve.bootstrap}};
@@ -203,6 +274,13 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
         g_option_group_add_entries(group, extra);
     add_result_options(group, self, groups);
     g_option_context_set_main_group(context, group);
+    if ((groups & GLINT_ARGS_SYNTH) && (groups & GLINT_ARGS_DATA)) { /* a page of help of its own */
+        GOptionGroup *synth = g_option_group_new("synth", "Options of --dataset synthetic:", "options of --dataset synthetic", self, NULL);
+        add_synth_options(synth, &self->synth, TRUE);
+        g_option_context_add_group(context, synth);
+    } else if (groups & GLINT_ARGS_SYNTH)
+        add_synth_options(group, &self->synth, FALSE);
+    spread_topics(self, argc, argv);
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     for (int i = 1; i < *argc; i++)
@@ -213,10 +291,10 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
     if (self->common.out && !*self->common.out)
         return glint_fail(error, GLINT_ERROR_USAGE, "--out is empty; name a folder or file ('.' is the current folder)");
     if (self->model.threads > MOST_THREADS)
-        return glint_fail(error, GLINT_ERROR_USAGE, "--threads is %d; at most %d are started (0 takes every core there is)", self->model.threads, MOST_THREADS);
+        return glint_fail(error, GLINT_ERROR_USAGE, "--threads is %d; at most %d are started (0 takes every core glint may use)", self->model.threads, MOST_THREADS);
     glint_talk_set_quiet(self->common.quiet);
-    if (self->model.threads > 0)
-        omp_set_num_threads(self->model.threads);
+    if (self->model.threads > 0 || !g_getenv("OMP_NUM_THREADS"))
+        omp_set_num_threads(self->model.threads > 0 ? self->model.threads : glint_usable_cores());
     return TRUE;
 }
 
@@ -230,6 +308,21 @@ gboolean glint_args_real(const char *option, const char *text, double low, doubl
     if (x < low || x > high)
         return glint_fail(error, GLINT_ERROR_USAGE, "%s is %s; it must lie between %g and %g", option, text, low, high);
     *value = x;
+    return TRUE;
+}
+
+gboolean glint_args_bytes(const char *option, const char *text, gsize *bytes, GError **error)
+{
+    static const char units[] = "BKMGT";
+    char *end = NULL;
+    double x = g_ascii_strtod(text, &end), scale = 1;
+    const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : units;
+    for (const char *u = units; unit && u < unit; u++)
+        scale *= 1024;
+    const char *rest = *end ? end + 1 : end;
+    if (end == text || !unit || !(x * scale >= 1) || x * scale > 1e15 || (*rest && g_ascii_strcasecmp(rest, "B") != 0 && g_ascii_strcasecmp(rest, "iB") != 0))
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s needs a size such as 500M or 8G, not '%s'", option, text);
+    *bytes = (gsize)(x * scale);
     return TRUE;
 }
 

@@ -19,8 +19,11 @@ typedef struct {
 } GlintDataArgs;
 
 typedef struct {
-    char *site, *layers, *pool;
-    int max_tokens, batch_size;
+    char *site, *layers, *pool, *memory, *save_dtype, *from, *sae_features;
+    char **sae;
+    char *shard;            /* "i/n", of glint collect alone */
+    int max_tokens, batch_size, examples;
+    gboolean dry_run, save_activations;
 } GlintCollectArgs;
 
 /* As typed; glint_solve_plan_read() (solve_plan.h) says what they mean and refuses what does not go together. */
@@ -29,10 +32,20 @@ typedef struct {
     char *select, *gamma, *instability, *path;                                       /* choosing lambda; path: "" = with the default grid */
     char *transform, *winsor, *shrinkage, *penalty, *start, *groups;                 /* what is solved */
     char *joint, *lambda2, *fdr;
+    char *from_class, *from_site;                                                    /* which of a folder of saved activations */
     int max_iterations, folds, subsamples, n, stability, null, bootstrap;
     gboolean one_se, debias;
     gboolean penalize_diagonal, dense, no_scale, with_all;
 } GlintSolveArgs;
+
+/* Texts made on the spot; cli/synth_job.h says what they mean. */
+typedef struct {
+    char *recipe, *topic, *contrast, *generator, *model, *base_url, *api_key_file, *temperature, *price_in, *price_out;
+    char **compare;           /* topics to compare, NULL-terminated */
+    const char *model_option; /* which option names the model that writes, for messages: "--model" */
+    int n, parallel, per_request;
+    gboolean local, force, dry_run;
+} GlintSynthArgs;
 
 typedef struct {
     gboolean chat, no_thinking;
@@ -51,8 +64,10 @@ typedef struct {
     GlintCollectArgs collect;
     GlintSolveArgs solve;
     GlintChatArgs chat;
+    GlintSynthArgs synth;
     GlintCommonArgs common;
     gboolean skip_viz;
+    GPtrArray *words; /* the command line as it was parsed, where it had to be rewritten */
 } GlintArgs;
 
 typedef enum {
@@ -67,6 +82,7 @@ typedef enum {
     GLINT_ARGS_THREADS = 1 << 8,
     GLINT_ARGS_ROWS = 1 << 9, /* the command may have the samples themselves: help tells of what needs them */
     GLINT_ARGS_CHAT = 1 << 10,
+    GLINT_ARGS_SYNTH = 1 << 12,
 } GlintArgGroups;
 
 void glint_args_init(GlintArgs *self);
@@ -80,6 +96,7 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
 
 /* Strict readers of option values; the messages name the option. */
 gboolean glint_args_real(const char *option, const char *text, double low, double high, double *value, GError **error);
+gboolean glint_args_bytes(const char *option, const char *text, gsize *bytes, GError **error); /* "8G", "500M", "1.5G"; powers of 1024 */
 gboolean glint_args_require(const char *option, const char *value, GError **error);
 gboolean glint_args_compute_type(const char *text, GlintComputeType *dtype, GError **error);
 /* The chat that the options ask for, as the model in `folder` was trained on; *chat NULL when they ask for none. */

@@ -167,9 +167,13 @@ static void take_rows(GlintSample *self, GlintArray *activations)
 
 GlintSample *glint_sample_from_activations(const char *path, gboolean keep_rows, GError **error)
 {
-    g_autoptr(GlintArray) array = glint_npy_read(path, GLINT_F64, error);
-    if (!array)
-        return NULL;
+    GlintArray *array = glint_npy_read(path, GLINT_F64, error);
+    return array ? glint_sample_from_rows(array, path, keep_rows, error) : NULL;
+}
+
+GlintSample *glint_sample_from_rows(GlintArray *rows, const char *path, gboolean keep_rows, GError **error)
+{
+    g_autoptr(GlintArray) array = rows;
     if (array->n_dims != 2 || array->shape[0] < 2 || array->shape[1] == 0) {
         glint_fail(error, GLINT_ERROR_DATA, "%s: activations must be a matrix of at least 2 samples (rows) and 1 neuron (columns), this has %d dimensions, %zu x %zu",
                    path, array->n_dims, array->n_dims > 0 ? array->shape[0] : 0, array->n_dims > 1 ? array->shape[1] : 0);
@@ -202,7 +206,7 @@ GlintSample *glint_sample_from_activations(const char *path, gboolean keep_rows,
     return self;
 }
 
-GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size,
+GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size, const gsize *features,
                                        const char *class_name, gsize n_constant, const char *key, GError **error)
 {
     GlintSample *self = sample_new(p, error);
@@ -216,6 +220,6 @@ GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *colum
     memcpy(self->column, columns, p * sizeof *columns);
     take_moments(self, moments);
     for (gsize i = 0; i < p; i++)
-        self->neurons[i] = glint_neuron_id(site, columns[i], head_size);
+        self->neurons[i] = glint_neuron_id(site, features ? features[columns[i]] : columns[i], head_size);
     return self;
 }

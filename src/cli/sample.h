@@ -35,8 +35,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSample, glint_sample_free)
 GlintSample *glint_sample_from_covariance(const char *path, GError **error);
 /* An n x p matrix of activations (.npy). `keep_rows`: fill in `rows`. */
 GlintSample *glint_sample_from_activations(const char *path, gboolean keep_rows, GError **error);
-/* Moments restricted to the given columns (ascending); `key` identifies them (copied). */
-GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size,
+/* The same of a matrix in memory (taken), which messages call `name`. */
+GlintSample *glint_sample_from_rows(GlintArray *rows, const char *name, gboolean keep_rows, GError **error);
+/* What glint collect --save-activations left: `folder` itself where it has a meta.json, else the one below it that class and site (each may be
+ * NULL) name. Neurons have their ids; rows that are tokens have their text as group. (sample_saved.c) */
+GlintSample *glint_sample_from_saved(const char *folder, const char *class_name, const char *site, gboolean keep_rows, GError **error);
+/* Moments restricted to the given columns (ascending); `key` identifies them (copied). `features`: the number of every column, where columns
+ * are some of an SAE's features; else NULL. */
+GlintSample *glint_sample_from_moments(GlintMoments *moments, const gsize *columns, gsize p, const GlintSite *site, gsize head_size, const gsize *features,
                                        const char *class_name, gsize n_constant, const char *key, GError **error);
 
 /* What the options add to a sample (sample_inputs.c): the transform and shrinkage of its covariance, --groups, --penalty, --start (of

@@ -8,6 +8,7 @@
 typedef struct {
     GlintModel *model;
     const GlintTokenizer *tokenizer;
+    const GlintChat *chat;     /* texts are user turns of it, or NULL */
     const GlintDataset *used, *all;
     const GlintSteerSplit *split;
     GlintSteerLab *lab;

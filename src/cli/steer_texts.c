@@ -34,17 +34,30 @@ static int label_of(const GlintDataset *data, const char *name)
     return -1;
 }
 
+/* How texts become tokens. */
+typedef struct { const GlintTokenizer *tokenizer; const GlintChat *chat; } Reader;
+
+/* A text cut to `most` tokens, as the user's turn of the chat. */
+static gboolean encode_turn(const Reader *reader, const char *text, gsize most, GArray *ids, GError **error)
+{
+    g_autoptr(GArray) plain = g_array_new(FALSE, FALSE, sizeof(guint32));
+    if (!glint_tokenizer_encode(reader->tokenizer, text, -1, FALSE, plain, error))
+        return FALSE;
+    g_autofree char *cut = glint_tokenizer_decode(reader->tokenizer, (const guint32 *)(void *)plain->data, MIN(plain->len, most), TRUE);
+    return glint_text_encode(reader->tokenizer, reader->chat, cut, -1, TRUE, ids, error);
+}
+
 /* A text's tokens, at most `most`, and then those of the suffix. */
-static gboolean add_text(GlintSteerTexts *into, const GlintTokenizer *tokenizer, const char *text, gsize most, const char *suffix, gsize least, GError **error)
+static gboolean add_text(GlintSteerTexts *into, const Reader *reader, const char *text, gsize most, const char *suffix, gsize least, GError **error)
 {
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
-    if (!glint_tokenizer_encode(tokenizer, text, -1, TRUE, ids, error))
+    if (reader->chat ? !encode_turn(reader, text, most, ids, error) : !glint_tokenizer_encode(reader->tokenizer, text, -1, TRUE, ids, error))
         return FALSE;
-    if (ids->len > most)
+    if (!reader->chat && ids->len > most)
         g_array_set_size(ids, (guint)most);
     if (ids->len < least)
         return TRUE;
-    if (suffix && !glint_tokenizer_encode(tokenizer, suffix, -1, FALSE, ids, error))
+    if (suffix && !glint_tokenizer_encode(reader->tokenizer, suffix, -1, FALSE, ids, error))
         return FALSE;
     glint_steer_texts_add(into, (const guint32 *)(void *)ids->data, ids->len);
     return TRUE;
@@ -61,7 +74,7 @@ static GArray *numbers_of(const GlintDataset *data, int label, GHashTable *used,
 }
 
 /* Prompts first, evenly from the two classes; neutral texts from what is left. */
-static gboolean add_held_out(GlintSteerSplit *self, const GlintTokenizer *tokenizer, const GlintDataset *all, GArray *const held[2], const GlintSteerTextOptions *options, GError **error)
+static gboolean add_held_out(GlintSteerSplit *self, const Reader *reader, const GlintDataset *all, GArray *const held[2], const GlintSteerTextOptions *options, GError **error)
 {
     gsize taken[2] = {0, 0};
     const gsize least = self->skip + 2;
@@ -70,7 +83,7 @@ static gboolean add_held_out(GlintSteerSplit *self, const GlintTokenizer *tokeni
         const gsize before = glint_steer_texts_count(self->prompts);
         while (taken[side] < held[side]->len / 2 + 1 && taken[side] < held[side]->len && glint_steer_texts_count(self->prompts) == before) {
             const guint number = g_array_index(held[side], guint, taken[side]++);
-            if (!add_text(self->prompts, tokenizer, text_at(all, number)->text, options->prompt_tokens, options->suffix, least, error))
+            if (!add_text(self->prompts, reader, text_at(all, number)->text, options->prompt_tokens, options->suffix, least, error))
                 return FALSE;
             if (glint_steer_texts_count(self->prompts) > before) {
                 g_array_append_val(self->prompt_text, number);
@@ -81,28 +94,28 @@ static gboolean add_held_out(GlintSteerSplit *self, const GlintTokenizer *tokeni
     for (gsize k = 0; !options->neutral && glint_steer_texts_count(self->neutral) < options->n_neutral && k < held[0]->len + held[1]->len; k++) {
         const int side = (int)(k % 2);
         if (taken[side] < held[side]->len &&
-            !add_text(self->neutral, tokenizer, text_at(all, g_array_index(held[side], guint, taken[side]++))->text, options->neutral_tokens, NULL, least, error))
+            !add_text(self->neutral, reader, text_at(all, g_array_index(held[side], guint, taken[side]++))->text, options->neutral_tokens, NULL, least, error))
             return FALSE;
     }
     return TRUE;
 }
 
-static gboolean add_training(GlintSteerSplit *self, const GlintTokenizer *tokenizer, const GlintDataset *used, const int label[2], const GlintSteerTextOptions *options, GError **error)
+static gboolean add_training(GlintSteerSplit *self, const Reader *reader, const GlintDataset *used, const int label[2], const GlintSteerTextOptions *options, GError **error)
 {
     for (int side = 0; side < 2; side++) {
         g_autoptr(GArray) numbers = numbers_of(used, label[side], NULL, FALSE);
         const gsize n = MIN(numbers->len, options->n_training);
         for (gsize k = 0; k < n; k++) {
             const char *text = text_at(used, g_array_index(numbers, guint, k * numbers->len / n))->text;
-            if (!add_text(self->training[side], tokenizer, text, options->max_tokens, NULL, self->skip + 1, error) ||
-                (k < CHOOSING / 2 && !add_text(self->choosing, tokenizer, text, options->prompt_tokens, options->suffix, self->skip + 2, error)))
+            if (!add_text(self->training[side], reader, text, options->max_tokens, NULL, self->skip + 1, error) ||
+                (k < CHOOSING / 2 && !add_text(self->choosing, reader, text, options->prompt_tokens, options->suffix, self->skip + 2, error)))
                 return FALSE;
         }
     }
     return TRUE;
 }
 
-static gboolean add_neutral_file(GlintSteerSplit *self, const GlintTokenizer *tokenizer, const GlintSteerTextOptions *options, GError **error)
+static gboolean add_neutral_file(GlintSteerSplit *self, const Reader *reader, const GlintSteerTextOptions *options, GError **error)
 {
     g_autoptr(GMappedFile) file = glint_map_file(options->neutral, error);
     if (!file)
@@ -110,15 +123,16 @@ static gboolean add_neutral_file(GlintSteerSplit *self, const GlintTokenizer *to
     g_autofree char *content = g_strndup(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
     g_auto(GStrv) lines = g_strsplit(content, "\n", -1);
     for (char **line = lines; *line && glint_steer_texts_count(self->neutral) < options->n_neutral; line++)
-        if (*g_strstrip(*line) && !add_text(self->neutral, tokenizer, *line, options->neutral_tokens, NULL, self->skip + 2, error))
+        if (*g_strstrip(*line) && !add_text(self->neutral, reader, *line, options->neutral_tokens, NULL, self->skip + 2, error))
             return FALSE;
     return glint_steer_texts_count(self->neutral) > 0 || glint_fail(error, GLINT_ERROR_DATA, "%s holds no line of text that is long enough to measure side effects on", options->neutral);
 }
 
-GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintDataset *used, const GlintDataset *all, const char *towards, const char *away,
+GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all, const char *towards, const char *away,
                                    const GlintSteerTextOptions *options, GError **error)
 {
     const char *const names[2] = {towards, away};
+    const Reader reader = {tokenizer, chat};
     g_autoptr(GlintSteerSplit) self = g_new0(GlintSteerSplit, 1);
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal); /* by text: the same text under two ids is no new text */
     g_autoptr(GArray) first = NULL, second = NULL;
@@ -132,7 +146,7 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintD
     self->prompt_text = g_array_new(FALSE, FALSE, sizeof(guint));
     self->prompt_class = g_array_new(FALSE, FALSE, sizeof(int));
     self->n_used = used->texts->len;
-    self->skip = glint_tokenizer_n_prefix(tokenizer);
+    self->skip = glint_text_n_prefix(tokenizer, chat);
     for (int side = 0; side < 2; side++) {
         self->training[side] = glint_steer_texts_new();
         label[side] = label_of(used, names[side]);
@@ -149,16 +163,17 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintD
             return NULL;
         }
     }
-    if (!add_held_out(self, tokenizer, all, held, options, error) || !add_training(self, tokenizer, used, label, options, error) ||
-        (options->neutral && !add_neutral_file(self, tokenizer, options, error)))
+    if (!add_held_out(self, &reader, all, held, options, error) || !add_training(self, &reader, used, label, options, error) ||
+        (options->neutral && !add_neutral_file(self, &reader, options, error)))
         return NULL;
     return g_steal_pointer(&self);
 }
 
-GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintDataset *used, const GlintDataset *all, const char *class_name, gsize n, gsize max_tokens, GError **error)
+GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all, const char *class_name, gsize n, gsize max_tokens, GError **error)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GlintSteerTexts) texts = glint_steer_texts_new();
+    const Reader reader = {tokenizer, chat};
     const int label = label_of(all, class_name);
     if (label < 0) {
         glint_fail(error, GLINT_ERROR_DATA, "the data set has no class '%s'", class_name);
@@ -168,7 +183,7 @@ GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const Gli
         g_hash_table_add(known, text_at(used, k)->text);
     g_autoptr(GArray) numbers = numbers_of(all, label, known, TRUE);
     for (guint k = 0; k < numbers->len && glint_steer_texts_count(texts) < n; k++)
-        if (!add_text(texts, tokenizer, text_at(all, g_array_index(numbers, guint, k))->text, max_tokens, NULL, glint_tokenizer_n_prefix(tokenizer) + 2, error))
+        if (!add_text(texts, &reader, text_at(all, g_array_index(numbers, guint, k))->text, max_tokens, NULL, glint_text_n_prefix(tokenizer, chat) + 2, error))
             return NULL;
     if (glint_steer_texts_count(texts) >= LEAST_HELD_OUT)
         return g_steal_pointer(&texts);

@@ -1,4 +1,5 @@
-/* The state of an unfinished run: <folder>/moments/.partial/state.json and .partial/<generation>/L<layer>.safetensors.
+/* The state of an unfinished pass: <folder>/moments/.partial/state.json, and what its targets gathered (listen.c) in
+ * .partial/<generation>/.
  *
  * A checkpoint writes a whole new generation beside the old one and then replaces state.json, which names the generation
  * that counts, by one rename. Killed at any moment, the state on disk is that of one checkpoint or the next, complete.
@@ -12,10 +13,10 @@ static char *partial_folder(const char *folder) { return g_build_filename(folder
 
 static char *state_path(const char *folder) { return g_build_filename(folder, "moments", ".partial", "state.json", NULL); }
 
-static char *layer_path(const char *folder, guint generation, gsize layer)
+char *glint_partial_folder(const GlintPartial *self, const char *folder)
 {
-    g_autofree char *number = g_strdup_printf("%u", generation), *file = g_strdup_printf("L%zu.safetensors", layer);
-    return g_build_filename(folder, "moments", ".partial", number, file, NULL);
+    g_autofree char *number = g_strdup_printf("%u", self->generation);
+    return g_build_filename(folder, "moments", ".partial", number, NULL);
 }
 
 void glint_partial_free(GlintPartial *self)
@@ -23,7 +24,8 @@ void glint_partial_free(GlintPartial *self)
     if (!self)
         return;
     g_free(self->class_name);
-    g_clear_pointer(&self->layers, g_array_unref);
+    g_free(self->products);
+    g_clear_pointer(&self->sites, g_array_unref);
     g_free(self);
 }
 
@@ -33,26 +35,34 @@ gboolean glint_partial_remove(const char *folder, GError **error)
     return glint_remove_tree(state, error) && glint_remove_tree(path, error); /* the state first: what is left without it is debris */
 }
 
+static GArray *parse_sites(const json_t *list)
+{
+    g_autoptr(GArray) sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
+    for (size_t k = 0; k < json_array_size(list); k++) {
+        const char *name = json_string_value(json_array_get(list, k));
+        gint64 layer = -1;
+        GlintSite site = {0};
+        if (!name || !glint_site_parse(name, &site.kind, &layer, NULL) || layer < 0)
+            return NULL;
+        site.layer = (gsize)layer;
+        g_array_append_val(sites, site);
+    }
+    return sites->len > 0 ? g_steal_pointer(&sites) : NULL;
+}
+
 static gboolean parse_state(GlintPartial *self, const json_t *root, GError **error)
 {
     GError *problem = NULL;
-    const char *class_name = glint_json_string(root, "class", NULL, &problem), *site = glint_json_string(root, "site", NULL, &problem);
+    const char *class_name = glint_json_string(root, "class", NULL, &problem), *products = glint_json_string(root, "products", NULL, &problem);
     gint64 next = glint_json_int(root, "next_batch", -1, &problem), batches = glint_json_int(root, "batches", -1, &problem);
-    gint64 generation = glint_json_int(root, "generation", -1, &problem), layer_in_name = -1;
-    json_t *layers = json_object_get(root, "layers");
-    gboolean good = !problem && class_name && site && next >= 0 && next <= batches && generation >= 0 && generation < G_MAXINT && json_is_array(layers) &&
-                    json_array_size(layers) > 0 && glint_site_parse(site, &self->site, &layer_in_name, NULL);
+    gint64 generation = glint_json_int(root, "generation", -1, &problem);
+    self->sites = parse_sites(json_object_get(root, "sites"));
+    gboolean good = !problem && class_name && products && self->sites && next >= 0 && next <= batches && generation > 0 && generation < G_MAXINT;
     g_clear_error(&problem);
-    self->layers = g_array_new(FALSE, FALSE, sizeof(gsize));
-    for (size_t k = 0; good && k < json_array_size(layers); k++) {
-        const json_t *item = json_array_get(layers, k);
-        gsize layer = (gsize)json_integer_value(item);
-        good = json_is_integer(item) && json_integer_value(item) >= 0;
-        g_array_append_val(self->layers, layer);
-    }
     if (!good)
         return glint_fail(error, GLINT_ERROR_FORMAT, "not the state of an unfinished run");
     self->class_name = g_strdup(class_name);
+    self->products = g_strdup(products);
     self->next_batch = (gsize)next;
     self->n_batches = (gsize)batches;
     self->generation = (guint)generation;
@@ -62,10 +72,8 @@ static gboolean parse_state(GlintPartial *self, const json_t *root, GError **err
 GlintPartial *glint_partial_open(const char *folder, GError **error)
 {
     g_autofree char *state = state_path(folder), *base = partial_folder(folder);
-    if (!g_file_test(state, G_FILE_TEST_EXISTS)) {
-        glint_remove_tree(base, error); /* killed before its first checkpoint was complete */
+    if (!g_file_test(state, G_FILE_TEST_EXISTS))
         return NULL;
-    }
     g_autoptr(json_t) root = glint_json_read(state, error);
     if (!root)
         return NULL;
@@ -83,20 +91,24 @@ GlintPartial *glint_partial_open(const char *folder, GError **error)
     return g_steal_pointer(&self);
 }
 
-GlintMoments *glint_partial_load(const GlintPartial *self, const char *folder, gsize layer, GError **error)
+gboolean glint_partial_pending(const GlintPartial *self, const char *folder)
 {
-    g_autofree char *path = layer_path(folder, self->generation, layer);
-    return glint_moments_load(path, NULL, error);
+    for (guint k = 0; k < self->sites->len; k++)
+        if (!glint_store_has(folder, self->class_name, &g_array_index(self->sites, GlintSite, k)))
+            return TRUE;
+    return FALSE;
 }
 
-static gboolean write_state(const GlintPartial *self, const char *folder, guint generation, GError **error)
+static gboolean write_state(const GlintPartial *self, const char *folder, GError **error)
 {
     g_autofree char *path = state_path(folder);
-    json_t *layers = json_array();
-    for (guint k = 0; k < self->layers->len; k++)
-        json_array_append_new(layers, json_integer((json_int_t)g_array_index(self->layers, gsize, k)));
-    g_autoptr(json_t) root = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "class", self->class_name, "site", glint_site_suffix(self->site), "layers", layers,
-                                       "next_batch", (json_int_t)self->next_batch, "batches", (json_int_t)self->n_batches, "generation", (json_int_t)generation);
+    json_t *sites = json_array();
+    for (guint k = 0; k < self->sites->len; k++) {
+        g_autofree char *name = glint_site_name(&g_array_index(self->sites, GlintSite, k));
+        json_array_append_new(sites, json_string(name));
+    }
+    g_autoptr(json_t) root = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "class", self->class_name, "products", self->products, "sites", sites, "next_batch",
+                                       (json_int_t)self->next_batch, "batches", (json_int_t)self->n_batches, "generation", (json_int_t)self->generation);
     return glint_json_write(path, root, error);
 }
 
@@ -115,19 +127,21 @@ static gboolean remove_debris(const GlintPartial *self, const char *folder, GErr
     return TRUE;
 }
 
-gboolean glint_partial_save(GlintPartial *self, const char *folder, GlintMoments *const *moments, GError **error)
+char *glint_partial_begin(const GlintPartial *self, const char *folder, GError **error)
 {
-    guint next = self->generation + 1;
-    g_autofree char *base = partial_folder(folder), *number = g_strdup_printf("%u", next), *fresh = g_build_filename(base, number, NULL);
+    const GlintPartial next = {.generation = self->generation + 1};
+    g_autofree char *fresh = glint_partial_folder(&next, folder);
     if (!glint_remove_tree(fresh, error) || !glint_mkdir(fresh, error)) /* of a run killed while writing it */
+        return NULL;
+    return g_steal_pointer(&fresh);
+}
+
+gboolean glint_partial_commit(GlintPartial *self, const char *folder, GError **error)
+{
+    self->generation++;
+    if (!write_state(self, folder, error)) {
+        self->generation--;
         return FALSE;
-    for (guint k = 0; k < self->layers->len; k++) {
-        g_autofree char *path = layer_path(folder, next, g_array_index(self->layers, gsize, k));
-        if (!glint_moments_save(moments[k], path, NULL, error))
-            return FALSE;
     }
-    if (!write_state(self, folder, next, error))
-        return FALSE;
-    self->generation = next;
     return remove_debris(self, folder, error);
 }

@@ -1,4 +1,4 @@
-/* The plan of a run: every text tokenized, and for each class which texts run together in which batch.
+/* The plan of a run: every text of its share tokenized, and for each class which texts run together in which batch.
  *
  * The plan depends on data and settings only. Within a class, texts run longest first: a batch then holds texts of like
  * length (its attention costs least), and if memory does not suffice, that shows at once and not after hours. Ties keep the
@@ -21,6 +21,8 @@ void glint_plan_free(GlintPlan *self)
         g_clear_pointer(&self->batch_start[c], g_array_unref);
     }
     g_free(self->tokenized);
+    g_free(self->mine);
+    g_free(self->punctuation);
     g_free(self->order);
     g_free(self->n_order);
     g_free(self->batch_start);
@@ -56,7 +58,7 @@ static gboolean tokenize_all(GlintPlan *self, const GlintTokenizer *tokenizer, c
 #pragma omp parallel for schedule(dynamic, 8)
         for (guint i = first; i < end; i++) {
             GError *problem = NULL;
-            if (tokenize_one(tokenizer, chat, &g_array_index(self->dataset->texts, GlintText, i), max_tokens, &self->tokenized[i], &problem))
+            if (!self->mine[i] || tokenize_one(tokenizer, chat, &g_array_index(self->dataset->texts, GlintText, i), max_tokens, &self->tokenized[i], &problem))
                 continue;
 #pragma omp critical(glint_tokenize_failure)
             {
@@ -79,6 +81,57 @@ static gboolean tokenize_all(GlintPlan *self, const GlintTokenizer *tokenizer, c
     return TRUE;
 }
 
+/* Which texts are this run's: of each class, counted in the data set's order, every n_shards-th. */
+static void take_share(GlintPlan *self, const GlintCollectOptions *options)
+{
+    gsize n_shards = MAX(options->n_shards, 1), shard = options->n_shards > 1 ? options->shard - 1 : 0;
+    g_autofree gsize *seen = g_new0(gsize, self->dataset->classes->len + 1);
+    self->mine = g_new0(guint8, self->dataset->texts->len + 1);
+    for (guint i = 0; i < self->dataset->texts->len; i++)
+        self->mine[i] = seen[g_array_index(self->dataset->texts, GlintText, i).label]++ % n_shards == shard;
+}
+
+/* Which of the tokens that occur are punctuation. */
+static gboolean find_punctuation(GlintPlan *self, const GlintTokenizer *tokenizer, GError **error)
+{
+    enum { UNKNOWN = 2 };
+    GlintSpeller speller;
+    gsize n = 0;
+    if (!glint_speller_init(&speller, tokenizer, error))
+        return FALSE;
+    for (guint i = 0; i < self->dataset->texts->len; i++)
+        for (gsize t = 0; t < self->tokenized[i].n; t++)
+            n = MAX(n, (gsize)self->tokenized[i].ids[t] + 1);
+    self->punctuation = g_malloc(n + 1);
+    memset(self->punctuation, UNKNOWN, n + 1);
+    for (guint i = 0; i < self->dataset->texts->len; i++)
+        for (gsize t = 0; t < self->tokenized[i].n; t++) {
+            guint32 id = self->tokenized[i].ids[t];
+            if (self->punctuation[id] == UNKNOWN)
+                self->punctuation[id] = (guint8)glint_speller_is_punctuation(&speller, id);
+        }
+    return TRUE;
+}
+
+static gboolean has_punctuation(const GlintPlan *self, const GlintTokenized *text)
+{
+    for (gsize t = self->prefix; t < text->n; t++)
+        if (self->punctuation[text->ids[t]])
+            return TRUE;
+    return FALSE;
+}
+
+GlintTexts *glint_plan_texts(const GlintPlan *self, gsize c, const GlintTokenizer *tokenizer, GError **error)
+{
+    g_autoptr(GlintTexts) texts = glint_texts_new();
+    for (gsize k = 0; k < self->n_order[c]; k++) {
+        guint i = self->order[c][k];
+        glint_texts_add(texts, i, g_array_index(self->dataset->texts, GlintText, i).id, self->tokenized[i].ids, self->tokenized[i].n);
+    }
+    glint_texts_sort(texts);
+    return glint_texts_spell(texts, tokenizer, error) ? g_steal_pointer(&texts) : NULL;
+}
+
 /* ---- batches ---- */
 
 static gint longest_first(gconstpointer a, gconstpointer b, gpointer user_data)
@@ -96,12 +149,16 @@ static void count_class(GlintPlan *self, gsize c, GlintPool pool)
     GArray *order = g_array_new(FALSE, FALSE, sizeof(guint));
     for (guint i = 0; i < self->dataset->texts->len; i++) {
         const GlintTokenized *tokenized = &self->tokenized[i];
-        if ((gsize)g_array_index(self->dataset->texts, GlintText, i).label != c)
+        if (!self->mine[i] || (gsize)g_array_index(self->dataset->texts, GlintText, i).label != c)
             continue;
         count->texts++;
         count->truncated += tokenized->truncated;
         if (tokenized->n <= self->prefix) {
             count->no_tokens++;
+            continue;
+        }
+        if (self->punctuation && !has_punctuation(self, tokenized)) {
+            count->no_punctuation++;
             continue;
         }
         count->tokens += tokenized->n;
@@ -136,26 +193,27 @@ static gboolean check_samples(const GlintPlan *self, GError **error)
         const GlintClassCount *count = &self->count[c];
         if (count->samples < 2)
             return glint_fail(error, GLINT_ERROR_DATA,
-                              "class %s has %zu sample%s (%zu texts, %zu of them without a token), and a covariance needs at least 2; give the class more texts, "
+                              "class %s has %zu sample%s (%zu texts, %zu of them without a token%s), and a covariance needs at least 2; give the class more texts, "
                               "raise --max-samples, or leave the class out of the data", (char *)g_ptr_array_index(self->dataset->classes, c), count->samples,
-                              count->samples == 1 ? "" : "s", count->texts, count->no_tokens);
+                              count->samples == 1 ? "" : "s", count->texts, count->no_tokens + count->no_punctuation, self->punctuation ? " of punctuation" : "");
     }
     return TRUE;
 }
 
-GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *dataset, GlintPool pool, gsize max_tokens, gsize batch_size, GError **error)
+GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, gsize max_tokens, GError **error)
 {
     g_autoptr(GlintPlan) self = g_new0(GlintPlan, 1);
     gsize n_classes = dataset->classes->len;
     self->dataset = dataset;
-    self->prefix = glint_text_n_prefix(tokenizer, chat);
+    self->prefix = glint_text_n_prefix(tokenizer, options->chat);
     if (max_tokens <= self->prefix) {
         glint_fail(error, GLINT_ERROR_USAGE, "--max-tokens %zu leaves nothing of a text behind its %zu special token%s; give more", max_tokens, self->prefix,
                    self->prefix == 1 ? "" : "s");
         return NULL;
     }
     self->tokenized = g_new0(GlintTokenized, dataset->texts->len + 1);
-    if (!tokenize_all(self, tokenizer, chat, max_tokens, error))
+    take_share(self, options);
+    if (!tokenize_all(self, tokenizer, options->chat, max_tokens, error) || (options->pool == GLINT_POOL_PUNCT && !find_punctuation(self, tokenizer, error)))
         return NULL;
     self->n_classes = n_classes;
     self->order = g_new0(guint *, n_classes + 1);
@@ -163,10 +221,19 @@ GlintPlan *glint_plan_new(const GlintTokenizer *tokenizer, const GlintChat *chat
     self->batch_start = g_new0(GArray *, n_classes + 1);
     self->count = g_new0(GlintClassCount, n_classes + 1);
     for (gsize c = 0; c < n_classes; c++) {
-        count_class(self, c, pool);
-        cut_batches(self, c, batch_size);
+        count_class(self, c, options->pool);
+        cut_batches(self, c, options->batch_size);
     }
-    return check_samples(self, error) ? g_steal_pointer(&self) : NULL;
+    return options->n_shards > 1 || check_samples(self, error) ? g_steal_pointer(&self) : NULL;
+}
+
+double glint_plan_tokens(const GlintPlan *self, gsize c, gsize n_batches)
+{
+    double sum = 0;
+    gsize end = g_array_index(self->batch_start[c], gsize, n_batches);
+    for (gsize k = 0; k < end; k++)
+        sum += (double)self->tokenized[self->order[c][k]].n;
+    return sum;
 }
 
 void glint_plan_pack(const GlintPlan *self, gsize c, gsize b, GlintPacked *packed)

@@ -67,10 +67,12 @@ static gboolean fail_status(const GlintHttpReply *reply, const char *id, gboolea
     glint_http_check(reply, &said);
     const char *detail = said ? said->message : "", *hint = "";
     if (reply->status == 401 || reply->status == 403 || reply->status == 404)
-        hint = has_token ? "; check the spelling, and that your token may read it" : "; check the spelling, and for a private or gated set accept its terms there and set HF_TOKEN";
+        hint = has_token ? "; check the spelling, and that your token may read it"
+                         : "; check the spelling, and for a private or gated set accept its terms there and set HF_TOKEN";
     else if (reply->status == 500 || reply->status == 501 || reply->status == 422)
         hint = "; not every data set has rows to ask for (the hub makes them from Parquet, CSV or JSON files, not from scripts): "
-               "else download its files and give one as .jsonl or .csv (a Parquet file: python -c \"import pandas; pandas.read_parquet('a.parquet').to_json('a.jsonl', orient='records', lines=True)\")";
+               "else download its files and give one as .jsonl or .csv (a Parquet file: python -c \"import pandas; "
+               "pandas.read_parquet('a.parquet').to_json('a.jsonl', orient='records', lines=True)\")";
     return glint_fail(error, GLINT_ERROR_IO, "cannot fetch the data set %s (https://huggingface.co/datasets/%s): %s%s", id, id, detail, hint);
 }
 
@@ -227,7 +229,8 @@ static char *fetch_file(const GlintSplit *split, const GlintColumn *label, const
     }
     if (g_file_test(path, G_FILE_TEST_EXISTS))
         return g_steal_pointer(&path);
-    glint_say("data: fetching %s, %s, split %s%s from the hub", split->dataset, split->config, split->split, glint_page_plan_whole(&plan) ? "" : " (a sample)");
+    glint_say("data: fetching %s, %s, split %s%s from the hub", split->dataset, split->config, split->split,
+              glint_page_plan_whole(&plan) ? "" : " (a sample)");
     return glint_pages_fetch(&plan, path, error) ? g_steal_pointer(&path) : NULL;
 }
 
@@ -243,8 +246,10 @@ static gboolean fetch_split(const GlintSplit *split, const GlintHubDatasetOption
     g_autofree char *path = fetch_file(split, label, options, stem, error);
     if (!path)
         return FALSE;
-    glint_say("data: %s, %s, split %s of %" G_GUINT64_FORMAT " rows; text is column \"%s\", label is column \"%s\"%s", split->dataset, split->config, split->split,
-              split->n_rows, text->name, label->name, options->text_column && options->label_column ? "" : " (guessed; --text-column, --label-column choose)");
+    glint_say("data: %s, %s, split %s of %" G_GUINT64_FORMAT " rows; text is column \"%s\", label is column \"%s\"%s", split->dataset, split->config,
+              split->split,
+              split->n_rows, text->name, label->name, options->text_column && options->label_column ? ""
+                  : " (guessed; --text-column, --label-column choose)");
     *out = (GlintHubDataset){g_steal_pointer(&path), g_strdup(text->name), g_strdup(label->name)};
     return TRUE;
 }
@@ -253,7 +258,8 @@ gboolean glint_hub_dataset_fetch(const char *name, const GlintHubDatasetOptions 
 {
     g_auto(GlintDatasetName) parsed;
     if (!glint_dataset_name_parse(name, &parsed))
-        return glint_fail(error, GLINT_ERROR_USAGE, "'%s' is no name of a data set; names are org/name, org/name:split or org/name:config:split", name);
+        return glint_fail(error, GLINT_ERROR_USAGE, "'%s' is no name of a data set; names are org/name, org/name:split or org/name:config:split",
+                          name);
     g_autofree char *folder = dataset_folder(parsed.id), *config = NULL, *split = NULL;
     if (!choose_split(&parsed, folder, &config, &split, error))
         return FALSE;

@@ -5,9 +5,11 @@
 
 #include <string.h>
 
-static const char *const text_names[] = {"text", "sentence", "content", "review", "review_text", "review_body", "comment", "comment_text", "body",
-                                         "document", "tweet", "message", "utterance", "query"};
-static const char *const label_names[] = {"label", "labels", "sentiment", "class", "category", "target", "topic", "emotion", "intent", "stars", "rating"};
+static const char *const text_names[] = {
+    "text", "sentence", "content", "review", "review_text", "review_body", "comment", "comment_text", "body", "document", "tweet", "message",
+    "utterance", "query"};
+static const char *const label_names[] = {
+    "label", "labels", "sentiment", "class", "category", "target", "topic", "emotion", "intent", "stars", "rating"};
 
 static gboolean may_be_label(const GlintColumn *column) { return column->kind != GLINT_COLUMN_OTHER; }
 static gboolean may_be_text(const GlintColumn *column) { return column->kind == GLINT_COLUMN_TEXT; }
@@ -24,7 +26,8 @@ static gboolean fail_listing(const GlintSplit *split, GError **error, const char
         const GlintColumn *column = g_ptr_array_index(split->columns, k);
         g_string_append_printf(list, "%s%s (%s)", k ? ", " : "", column->name, column->kind == GLINT_COLUMN_CLASS ? "classes" : column->type);
     }
-    return glint_fail(error, GLINT_ERROR_DATA, "%s, split %s: %s; its columns: %s; choose with --text-column and --label-column", split->dataset, split->split, what,
+    return glint_fail(error, GLINT_ERROR_DATA, "%s, split %s: %s; its columns: %s; choose with --text-column and --label-column", split->dataset,
+                      split->split, what,
                       list->len ? list->str : "none");
 }
 
@@ -38,7 +41,8 @@ static const GlintColumn *find(const GlintSplit *split, const char *name)
     return NULL;
 }
 
-static gboolean take_asked(const GlintSplit *split, const char *name, const char *what, gboolean (*fits)(const GlintColumn *), const GlintColumn **out, GError **error)
+static gboolean take_asked(const GlintSplit *split, const char *name, const char *what, gboolean (*fits)(const GlintColumn *),
+                           const GlintColumn **out, GError **error)
 {
     for (guint k = 0; k < split->columns->len; k++) {
         const GlintColumn *column = g_ptr_array_index(split->columns, k);
@@ -67,7 +71,8 @@ static gboolean guess(const GlintSplit *split, const char *what, const char *con
     return TRUE;
 }
 
-static gboolean only_of_kind(const GlintSplit *split, GlintColumnKind kind, const GlintColumn *but, const char *what, const GlintColumn **out, GError **error)
+static gboolean only_of_kind(const GlintSplit *split, GlintColumnKind kind, const GlintColumn *but, const char *what, const GlintColumn **out,
+                             GError **error)
 {
     for (guint k = 0; k < split->columns->len; k++) {
         const GlintColumn *column = g_ptr_array_index(split->columns, k);

@@ -87,7 +87,8 @@ static gboolean is_part(const char *text, const char *more)
 
 static gboolean looks_like_file(const char *name)
 {
-    static const char *const endings[] = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".zst", ".zip", ".parquet", ".arrow"};
+    static const char *const endings[] = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".zst",
+                                          ".zip", ".parquet", ".arrow"};
     g_autofree char *lower = g_ascii_strdown(name, -1);
     for (gsize k = 0; k < G_N_ELEMENTS(endings); k++)
         if (g_str_has_suffix(lower, endings[k]))

@@ -53,7 +53,10 @@ static guint64 page_rows(const Fetch *self, guint64 page) { return MIN(GLINT_ROW
 
 /* ---- how much is enough ---- */
 
-static gboolean class_short(const Fetch *self, const char *name, guint64 share) { return GPOINTER_TO_UINT(g_hash_table_lookup(self->counts, name)) < share; }
+static gboolean class_short(const Fetch *self, const char *name, guint64 share)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(self->counts, name)) < share;
+}
 
 /* Number of classes that have less than their share of the sample; their names are appended to `names` unless NULL. */
 static guint classes_short(const Fetch *self, GString *names)
@@ -83,7 +86,8 @@ static gboolean enough(const Fetch *self)
     if (self->whole)
         return FALSE;
     guint n_classes = plan->label->classes ? plan->label->classes->len : g_hash_table_size(self->counts);
-    guint64 wanted = (plan->max_samples + GLINT_ROWS_PER_PAGE - 1) / GLINT_ROWS_PER_PAGE, most = MAX(MAX_TIMES * wanted, PAGES_A_CLASS * (guint64)n_classes);
+    guint64 wanted = (plan->max_samples + GLINT_ROWS_PER_PAGE - 1) / GLINT_ROWS_PER_PAGE, most =
+        MAX(MAX_TIMES * wanted, PAGES_A_CLASS * (guint64)n_classes);
     if (self->n_rows < plan->max_samples || (!plan->label->classes && self->pages->len < MIN_BLIND))
         return FALSE;
     return self->pages->len >= most || classes_short(self, NULL) == 0;
@@ -224,7 +228,8 @@ static gboolean finish(const Fetch *self, const char *part, const char *path, GE
         g_array_append_val(pieces, piece);
     }
     if (n_lines != want || at != end || (self->whole && n_lines != self->plan->split->n_rows))
-        return glint_fail(error, GLINT_ERROR_IO, "'%s' holds %" G_GUINT64_FORMAT " rows of %" G_GUINT64_FORMAT "; something else wrote to it, delete it and fetch again", part, n_lines, want);
+        return glint_fail(error, GLINT_ERROR_IO, "'%s' holds %" G_GUINT64_FORMAT " rows of %" G_GUINT64_FORMAT "; something else wrote to it, delete "
+                          "it and fetch again", part, n_lines, want);
     g_array_sort(pieces, by_page);
     g_autoptr(GlintFile) file = glint_file_new(path, error);
     if (!file)
@@ -240,10 +245,12 @@ static void tell(const Fetch *self)
 {
     const GlintSplit *split = self->plan->split;
     if (self->n_cut > 0)
-        glint_warn("%s: the server cut off the text of %" G_GUINT64_FORMAT " rows; they are left out (counted as without a label)", split->dataset, self->n_cut);
+        glint_warn("%s: the server cut off the text of %" G_GUINT64_FORMAT " rows; they are left out (counted as without a label)", split->dataset,
+                   self->n_cut);
     g_autoptr(GString) names = g_string_new(NULL);
     if (!self->whole && classes_short(self, names) > 0)
-        glint_warn("%s: in the %" G_GUINT64_FORMAT " rows that were fetched, spread over the split, these classes have less than an even share: %s; leave --max-samples out to fetch all %"
+        glint_warn("%s: in the %" G_GUINT64_FORMAT " rows that were fetched, spread over the split, these classes have less than an even share: %s; "
+                                                   "leave --max-samples out to fetch all %"
                    G_GUINT64_FORMAT " rows", split->dataset, self->n_rows, names->str, split->n_rows);
 }
 
@@ -313,7 +320,8 @@ GlintPageFile *glint_page_file_open(const char *path, const GlintSplit *split, G
     g_array_append_val(self->starts, at);
     if (n_lines == split->n_rows)
         return g_steal_pointer(&self);
-    glint_fail(error, GLINT_ERROR_FORMAT, "'%s' has %" G_GUINT64_FORMAT " lines where %" G_GUINT64_FORMAT " rows were cached; delete it and fetch again", path, n_lines, split->n_rows);
+    glint_fail(error, GLINT_ERROR_FORMAT, "'%s' has %" G_GUINT64_FORMAT " lines where %" G_GUINT64_FORMAT " rows were cached; delete it and fetch "
+               "again", path, n_lines, split->n_rows);
     return NULL;
 }
 
@@ -322,7 +330,8 @@ gboolean glint_page_file_read(gpointer data, const GlintSplit *split, guint64 of
     (void)split;
     (void)error;
     const GlintPageFile *self = data;
-    const char *at = g_array_index(self->starts, const char *, offset / GLINT_ROWS_PER_PAGE), *end = g_array_index(self->starts, const char *, offset / GLINT_ROWS_PER_PAGE + 1);
+    const char *at = g_array_index(self->starts, const char *, offset / GLINT_ROWS_PER_PAGE), *end =
+        g_array_index(self->starts, const char *, offset / GLINT_ROWS_PER_PAGE + 1);
     for (guint64 k = 0; k < length && at < end; k++) {
         const char *stop = memchr(at, '\n', (gsize)(end - at));
         g_ptr_array_add(lines, g_strndup(at, (gsize)((stop ? stop : end) - at)));

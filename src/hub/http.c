@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_REDIRECTS = 10, DEFAULT_TRIES = 5, MAX_ERROR_BODY = 65536, MAX_IDLE_HANDLES = 8, MAX_HEADERS = 200 };
+enum { MAX_REDIRECTS = 10, DEFAULT_TRIES = 5, MAX_ERROR_BODY = 65536, MAX_IDLE_HANDLES = 8, MAX_HEADERS = 200, BUFFER_BYTES = 1 << 18 };
 #define DEFAULT_MAX_BYTES ((gsize)64 << 20)
 #define DEFAULT_TIMEOUT 10.0
 #define DEFAULT_DELAY 1.0
@@ -286,6 +286,7 @@ static CURLcode perform(Call *call, CURL *handle, const char *url)
     curl_easy_reset(handle);
     curl_easy_setopt(handle, CURLOPT_URL, url);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "glint/" GLINT_VERSION);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);

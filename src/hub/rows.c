@@ -106,7 +106,8 @@ GlintSplit *glint_split_parse(const json_t *answer, const char *dataset, const c
 
 json_t *glint_split_json(const GlintSplit *self, const json_t *answer)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:b, s:O}", "dataset", self->dataset, "config", self->config, "split", self->split, "num_rows_total", (json_int_t)self->n_rows,
+    return json_pack("{s:s, s:s, s:s, s:I, s:b, s:O}", "dataset", self->dataset, "config", self->config, "split", self->split, "num_rows_total",
+                     (json_int_t)self->n_rows,
                      "partial", self->partial, "features", json_object_get(answer, "features"));
 }
 
@@ -131,11 +132,14 @@ static json_t *convert_row(const GlintSplit *self, const json_t *row, const char
         json_t *value = json_object_get(row, column->name);
         if (column->kind == GLINT_COLUMN_OTHER || !value)
             continue;
-        gboolean ok = json_is_null(value) || (column->kind == GLINT_COLUMN_TEXT ? json_is_string(value) : column->kind == GLINT_COLUMN_TRUTH ? json_is_boolean(value) : json_is_number(value));
+        gboolean ok = json_is_null(value) || (column->kind == GLINT_COLUMN_TEXT    ? json_is_string(value)
+                                              : column->kind == GLINT_COLUMN_TRUTH ? json_is_boolean(value)
+                                                                                   : json_is_number(value));
         json_t *kept = column->kind == GLINT_COLUMN_CLASS ? class_value(column, value, &ok) : json_incref(value);
         json_object_set_new(out, column->name, kept);
         if (!ok) {
-            glint_fail(error, GLINT_ERROR_FORMAT, "%s: row %s: the value of column \"%s\" is not of its type %s", where, id, column->name, column->type);
+            glint_fail(error, GLINT_ERROR_FORMAT, "%s: row %s: the value of column \"%s\" is not of its type %s", where, id, column->name,
+                       column->type);
             return NULL;
         }
         own_id = own_id || (strcmp(column->name, "id") == 0 && !json_is_null(value));
@@ -167,7 +171,8 @@ static gboolean check_frame(const GlintSplit *self, const json_t *answer, guint6
     guint64 want = offset < self->n_rows ? MIN(length, self->n_rows - offset) : 0;
     json_t *total = json_object_get(answer, "num_rows_total");
     if (!json_is_integer(total) || json_integer_value(total) != (json_int_t)self->n_rows)
-        return glint_fail(error, GLINT_ERROR_DATA, "%s: the split had %" G_GUINT64_FORMAT " rows and now has %" JSON_INTEGER_FORMAT "; the data set changed, fetch it afresh", where,
+        return glint_fail(error, GLINT_ERROR_DATA, "%s: the split had %" G_GUINT64_FORMAT " rows and now has %" JSON_INTEGER_FORMAT "; the data set "
+                          "changed, fetch it afresh", where,
                           self->n_rows, json_is_integer(total) ? json_integer_value(total) : 0);
     if (json_array_size(rows) != want)
         return glint_fail(error, GLINT_ERROR_FORMAT, "%s: %zu rows came, %" G_GUINT64_FORMAT " were asked for", where, json_array_size(rows), want);
@@ -184,7 +189,8 @@ gboolean glint_rows_parse(const GlintSplit *self, const json_t *answer, guint64 
         const json_t *item = json_array_get(rows, k), *row = json_object_get(item, "row"), *number = json_object_get(item, "row_idx");
         g_autofree char *id = g_strdup_printf("%s/%" G_GUINT64_FORMAT, self->split, offset + k);
         if (!json_is_object(row) || !json_is_integer(number) || (guint64)json_integer_value(number) != offset + k)
-            return glint_fail(error, GLINT_ERROR_FORMAT, "%s: row %" G_GUINT64_FORMAT " was expected at place %zu of the answer, something else stands there", where, offset + k, k);
+            return glint_fail(error, GLINT_ERROR_FORMAT, "%s: row %" G_GUINT64_FORMAT " was expected at place %zu of the answer, something else "
+                              "stands there", where, offset + k, k);
         gboolean cut = is_cut(self, json_object_get(item, "truncated_cells"));
         g_autoptr(json_t) out = convert_row(self, row, id, cut, where, error);
         if (!out)
@@ -227,7 +233,8 @@ static gboolean fail_choice(const char *id, const char *what, const char *wanted
         g_string_append(list, ", ...");
     if (wanted)
         return glint_fail(error, GLINT_ERROR_DATA, "%s has no %s \"%s\"; it has: %s", id, what, wanted, list->str);
-    return glint_fail(error, GLINT_ERROR_DATA, "%s has several %ss; choose one, as in %s:%s, among: %s", id, what, id, (const char *)g_ptr_array_index(values, 0), list->str);
+    return glint_fail(error, GLINT_ERROR_DATA, "%s has several %ss; choose one, as in %s:%s, among: %s", id, what, id,
+                      (const char *)g_ptr_array_index(values, 0), list->str);
 }
 
 gboolean glint_splits_choose(const json_t *answer, const char *id, char *const parts[2], char **config, char **split, GError **error)
@@ -235,7 +242,8 @@ gboolean glint_splits_choose(const json_t *answer, const char *id, char *const p
     const json_t *entries = json_object_get(answer, "splits");
     g_autoptr(GPtrArray) configs = values_of(entries, "config", NULL);
     if (!json_is_array(entries) || configs->len == 0)
-        return glint_fail(error, GLINT_ERROR_DATA, "the hub names no splits of the data set %s; see https://huggingface.co/datasets/%s for what it holds", id, id);
+        return glint_fail(error, GLINT_ERROR_DATA, "the hub names no splits of the data set %s; see https://huggingface.co/datasets/%s for what it "
+                                                   "holds", id, id);
     const char *chosen = member(configs, parts[0]), *wanted_split = parts[0] && chosen ? parts[1] : parts[0];
     if (parts[1] && !chosen)
         return fail_choice(id, "configuration", parts[0], configs, error);
@@ -244,9 +252,12 @@ gboolean glint_splits_choose(const json_t *answer, const char *id, char *const p
     if (!chosen)
         return fail_choice(id, "configuration", parts[0], configs, error);
     g_autoptr(GPtrArray) splits = values_of(entries, "split", chosen);
+    if (splits->len == 0)
+        return glint_fail(error, GLINT_ERROR_DATA, "the hub names no splits of the data set %s, configuration %s", id, chosen);
     const char *part = wanted_split ? member(splits, wanted_split) : splits->len == 1 ? g_ptr_array_index(splits, 0) : member(splits, "train");
     if (!part)
-        return fail_choice(id, wanted_split && configs->len > 1 && !parts[1] && wanted_split == parts[0] ? "split or configuration" : "split", wanted_split, splits, error);
+        return fail_choice(id, wanted_split && configs->len > 1 && !parts[1] && wanted_split == parts[0] ? "split or configuration" : "split",
+                           wanted_split, splits, error);
     *config = g_strdup(chosen);
     *split = g_strdup(part);
     return TRUE;

@@ -13,9 +13,13 @@ static const GliFamily *const families[] = {
 #undef FAMILY
 
 /* Mathematics that no family here computes, whatever the model. */
-static const char *const refused[] = {"quantization_config", "num_experts", "num_local_experts", "n_routed_experts", "num_experts_per_tok",
-                                      "enable_moe_block", "use_bidirectional_attention", "is_encoder_decoder", "add_cross_attention",
-                                      "alibi", "use_alibi", NULL};
+static const char *const refused[] = {"quantization_config", "compression_config", "num_experts", "num_local_experts", "n_routed_experts",
+                                      "num_experts_per_tok", "moe_num_experts", "enable_moe_block", "use_bidirectional_attention", "is_encoder_decoder",
+                                      "add_cross_attention", "alibi", "use_alibi", "clip_qkv", "use_qk_norm", "qk_layernorm", "use_mrope",
+                                      "attention_chunk_size", "pruned_heads", NULL};
+
+/* Ends of names in `architectures` that are language models; the bare model too, for many have a tied output. */
+static const char *const language_models[] = {"ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "Model"};
 
 static const GliFamily *find_family(const char *model_type)
 {
@@ -58,6 +62,35 @@ static gboolean check(const GliConfig *config, const GliArch *arch, GError **err
     return TRUE;
 }
 
+/* A model with another head (a classifier) or with code of its own is not the one its model_type names. */
+static gboolean check_class(const GliConfig *config, GError **error)
+{
+    const json_t *classes = gli_config_value(config, "architectures"), *code = gli_config_value(config, "auto_map");
+    const char *name = json_string_value(json_array_get(classes, 0));
+    gboolean known = !name;
+    for (gsize i = 0; i < G_N_ELEMENTS(language_models) && !known; i++)
+        known = g_str_has_suffix(name, language_models[i]) && !strstr(name, "DoubleHeads");
+    if (!known)
+        return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: \"architectures\" is %s, which is no language model (glint runs ...ForCausalLM)",
+                          config->path, name);
+    if (json_object_get(code, "AutoModelForCausalLM") || json_object_get(code, "AutoModel"))
+        return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: \"auto_map\" says that the model brings its own program, which may compute "
+                          "something else than a %s model does", config->path, config->model_type);
+    if (json_is_false(gli_config_value(config, "is_causal")))
+        return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: \"is_causal\" is false; glint runs causal models", config->path);
+    return TRUE;
+}
+
+/* Only a wrapper has a `text_config`, and what is in it must be of the wrapper's family. */
+static gboolean check_text(const GliConfig *config, const GliFamily *family, GError **error)
+{
+    const char *inner = json_string_value(json_object_get(config->text, "model_type"));
+    if (config->text == config->root || !inner || g_strv_contains(family->model_types, inner))
+        return TRUE;
+    return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: the model_type of \"text_config\" is \"%s\", which does not go with \"%s\"", config->path,
+                      inner, config->model_type);
+}
+
 gboolean gli_arch_describe(const GliConfig *config, GliArch *arch, GError **error)
 {
     memset(arch, 0, sizeof *arch);
@@ -68,7 +101,8 @@ gboolean gli_arch_describe(const GliConfig *config, GliArch *arch, GError **erro
                           config->model_type, known);
     }
     arch->embed_scale = 1;
-    if (gli_config_refuse(config, refused, error) && family->describe(config, arch, error) && check(config, arch, error))
+    if (check_class(config, error) && check_text(config, family, error) && gli_config_refuse(config, refused, error) &&
+        family->describe(config, arch, error) && check(config, arch, error))
         return TRUE;
     gli_arch_clear(arch);
     return FALSE;

@@ -22,6 +22,7 @@ struct GliCheckpoint {
     const char *prefix;        /* set by bind */
     char *head_name;           /* name of the output matrix, or NULL when it is the embedding */
     char *tokens_name;
+    char *twin_name;           /* of a tied matrix that is stored a second time */
 };
 
 static gboolean add_file(GliCheckpoint *self, const char *path, GError **error)
@@ -107,6 +108,7 @@ void gli_checkpoint_free(GliCheckpoint *self)
     g_free(self->index_path);
     g_free(self->head_name);
     g_free(self->tokens_name);
+    g_free(self->twin_name);
     g_free(self);
 }
 
@@ -149,16 +151,6 @@ static gboolean find_prefix(GliCheckpoint *self, const GliArch *arch, GError **e
                       arch->prefixes[0], arch->name[GLI_FINAL_NORM], arch->family);
 }
 
-/* Both matrices stored although config.json ties them: only when they are the same does "tied" say which one counts. */
-static gboolean check_tied(const GliCheckpoint *self, GError **error)
-{
-    const Entry *head = g_hash_table_lookup(self->entries, self->head_name), *tokens = g_hash_table_lookup(self->entries, self->tokens_name);
-    if (head->tensor->n_bytes == tokens->tensor->n_bytes && memcmp(head->tensor->data, tokens->tensor->data, head->tensor->n_bytes) == 0)
-        return TRUE;
-    return glint_fail(error, GLINT_ERROR_FORMAT, "%s: '%s' and '%s' differ, but config.json says tie_word_embeddings; "
-                      "set it to false if both are meant", glint_safetensors_path(head->file), self->head_name, self->tokens_name);
-}
-
 /* A checkpoint without any bias is a way of training; one that lacks some of them is worth a word. */
 static void settle_biases(const GliCheckpoint *self, GliArch *arch)
 {
@@ -177,6 +169,18 @@ static void settle_biases(const GliCheckpoint *self, GliArch *arch)
         glint_warn("%s: tensor '%s' is missing although others of its kind are there; taken as zero, as transformers does", self->index_path, missing);
 }
 
+/* GPT-2's linears lie [in, out]; those of minGPT and nanoGPT have the same names and lie [out, in]. The joined projection,
+ * three times as wide as high, tells which. */
+static void settle_orientation(const GliCheckpoint *self, GliArch *arch)
+{
+    g_autofree char *name = tensor_name(self, arch, GLI_QKV, 0, "weight");
+    const Entry *entry = g_hash_table_lookup(self->entries, name);
+    gsize out, in;
+    gli_arch_shape(arch, GLI_QKV, &out, &in);
+    if (entry && entry->tensor->n_dims == 2 && entry->tensor->shape[0] == out && entry->tensor->shape[1] == in)
+        arch->in_out = FALSE;
+}
+
 gboolean gli_checkpoint_bind(GliCheckpoint *self, GliArch *arch, GError **error)
 {
     if (!find_prefix(self, arch, error))
@@ -185,17 +189,17 @@ gboolean gli_checkpoint_bind(GliCheckpoint *self, GliArch *arch, GError **error)
     self->head_name = find_head(self, arch);
     if (arch->tied && self->head_name) {
         if (exists(self, self->tokens_name)) {
-            if (!check_tied(self, error))
-                return FALSE;
             ((Entry *)g_hash_table_lookup(self->entries, self->head_name))->used = TRUE;
+            self->twin_name = g_steal_pointer(&self->head_name);
         } else {
             g_free(self->tokens_name);
-            self->tokens_name = g_strdup(self->head_name);
+            self->tokens_name = g_steal_pointer(&self->head_name);
         }
-        g_clear_pointer(&self->head_name, g_free);
     } else if (!arch->tied && !self->head_name)
         self->head_name = g_strdup_printf("%s.weight", arch->name[GLI_LM_HEAD]); /* missing: reported when asked for */
     settle_biases(self, arch);
+    if (arch->in_out)
+        settle_orientation(self, arch);
     return TRUE;
 }
 
@@ -223,8 +227,8 @@ static const GlintTensor *find(GliCheckpoint *self, const char *name, int n_dims
         return NULL;
     }
     if (tensor->type != GLINT_ST_F32 && tensor->type != GLINT_ST_F16 && tensor->type != GLINT_ST_BF16 && tensor->type != GLINT_ST_F64) {
-        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: tensor '%s' is stored as %s (glint runs F32, F16 and BF16 weights)", path, name,
-                   glint_tensor_type_name(tensor->type));
+        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: tensor '%s' is stored as %s, a quantized form or no weight at all "
+                   "(glint runs F64, F32, F16 and BF16 weights)", path, name, tensor->dtype);
         return NULL;
     }
     entry->used = TRUE;
@@ -255,7 +259,7 @@ const char *gli_checkpoint_file(const GliCheckpoint *self, const GlintTensor *te
     return entry ? glint_safetensors_path(entry->file) : self->index_path;
 }
 
-gboolean gli_checkpoint_check_used(const GliCheckpoint *self, const GliArch *arch, GError **error)
+static gboolean check_used(const GliCheckpoint *self, const GliArch *arch, GError **error)
 {
     for (guint f = 0; f < self->files->len; f++) {
         const GlintSafetensors *file = g_ptr_array_index(self->files, f);
@@ -270,6 +274,30 @@ gboolean gli_checkpoint_check_used(const GliCheckpoint *self, const GliArch *arc
         }
     }
     return TRUE;
+}
+
+gboolean gli_checkpoint_check_tensors(GliCheckpoint *self, const GliArch *arch, GError **error)
+{
+    for (int r = 0; r < GLI_ROLE_COUNT; r++) {
+        const GliRole role = (GliRole)r;
+        for (gsize l = 0; arch->name[role] && l < (role < GLI_FIRST_LAYER_ROLE ? 1 : arch->n_layers); l++)
+            if (!gli_checkpoint_weight(self, arch, role, l, error) ||
+                (arch->bias[role] != GLI_BIAS_NONE && !gli_checkpoint_bias(self, arch, role, l, error)))
+                return FALSE;
+    }
+    return check_used(self, arch, error);
+}
+
+/* Both matrices stored although config.json ties them: only when they are the same does "tied" say which one counts. */
+gboolean gli_checkpoint_check_tied(const GliCheckpoint *self, GError **error)
+{
+    if (!self->twin_name)
+        return TRUE;
+    const Entry *twin = g_hash_table_lookup(self->entries, self->twin_name), *tokens = g_hash_table_lookup(self->entries, self->tokens_name);
+    if (twin->tensor->n_bytes == tokens->tensor->n_bytes && memcmp(twin->tensor->data, tokens->tensor->data, twin->tensor->n_bytes) == 0)
+        return TRUE;
+    return glint_fail(error, GLINT_ERROR_FORMAT, "%s: '%s' and '%s' differ, but config.json says tie_word_embeddings; "
+                      "set it to false if both are meant", glint_safetensors_path(twin->file), self->twin_name, self->tokens_name);
 }
 
 static gboolean not_finite(const GliCheckpoint *self, const GlintTensor *tensor, GError **error)
@@ -322,8 +350,12 @@ gboolean gli_checkpoint_scan(const GliCheckpoint *self, const GlintTensor *tenso
     for (gsize p = 0; p < pieces; p++) {
         float piece[PIECE];
         const gsize at = p * PIECE, count = MIN((gsize)PIECE, tensor->n - at);
-        glint_tensor_to_f32(tensor, at, count, piece);
-        bad |= !gli_all_finite(piece, count);
+        if (tensor->type == GLINT_ST_BF16 && (gsize)tensor->data % 2 == 0) {
+            bad |= !gli_all_finite_bf16((const guint16 *)tensor->data + at, count);
+        } else {
+            glint_tensor_to_f32(tensor, at, count, piece);
+            bad |= !gli_all_finite(piece, count);
+        }
     }
     return bad ? not_finite(self, tensor, error) : TRUE;
 }
@@ -344,9 +376,7 @@ gsize gli_checkpoint_parameters(const GliCheckpoint *self)
     g_hash_table_iter_init(&iter, self->entries);
     while (g_hash_table_iter_next(&iter, NULL, &entry)) {
         const Entry *one = entry;
-        const gboolean twin = self->tokens_name && !self->head_name && g_str_has_suffix(one->tensor->name, "lm_head.weight") &&
-                              strcmp(one->tensor->name, self->tokens_name) != 0; /* the second copy of a tied matrix */
-        if (one->used && !twin)
+        if (one->used && g_strcmp0(one->tensor->name, self->twin_name) != 0)
             n += one->tensor->n;
     }
     return n;
@@ -365,6 +395,18 @@ GlintTensorType gli_checkpoint_type(const GliCheckpoint *self)
         if (n[type] > n[most])
             most = type;
     return (GlintTensorType)most;
+}
+
+gsize gli_checkpoint_file_bytes(const GliCheckpoint *self, gsize *n_files)
+{
+    gsize bytes = 0;
+    for (guint f = 0; f < self->files->len; f++) {
+        const GlintSafetensors *file = g_ptr_array_index(self->files, f);
+        for (gsize i = 0; i < glint_safetensors_count(file); i++)
+            bytes += glint_safetensors_at(file, i)->n_bytes;
+    }
+    *n_files = self->files->len;
+    return bytes;
 }
 
 static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }

@@ -21,8 +21,11 @@ const GlintTensor *gli_checkpoint_bias(GliCheckpoint *self, const GliArch *arch,
 /* The file a tensor lies in, for messages. */
 const char *gli_checkpoint_file(const GliCheckpoint *self, const GlintTensor *tensor);
 
-/* Error if a tensor was never asked for and matches none of arch->ignore. */
-gboolean gli_checkpoint_check_used(const GliCheckpoint *self, const GliArch *arch, GError **error);
+/* Asks for every tensor the descriptor names, so that absences and wrong shapes are reported before any work is done; then an
+ * error if a tensor was not asked for and matches none of arch->ignore. Reads headers only. */
+gboolean gli_checkpoint_check_tensors(GliCheckpoint *self, const GliArch *arch, GError **error);
+/* Where a tied matrix is stored under both names: error if the two differ. Reads both. */
+gboolean gli_checkpoint_check_tied(const GliCheckpoint *self, GError **error);
 
 /* Elements [first, first+n) as f32 or bf16 bits; an error that names file and tensor when one is NaN or infinite. */
 gboolean gli_checkpoint_f32(const GliCheckpoint *self, const GlintTensor *tensor, gsize first, gsize n, float *out, GError **error);
@@ -35,6 +38,8 @@ void gli_checkpoint_drop(const GlintTensor *tensor);
 
 gsize gli_checkpoint_parameters(const GliCheckpoint *self); /* elements of the tensors used */
 GlintTensorType gli_checkpoint_type(const GliCheckpoint *self); /* the type most elements have */
+
+gsize gli_checkpoint_file_bytes(const GliCheckpoint *self, gsize *n_files); /* of all tensors in them */
 
 /* config.json and the weight files in order of name, for gli_identity(); free with g_strfreev. */
 char **gli_checkpoint_paths(const GliCheckpoint *self);

@@ -14,6 +14,7 @@ typedef struct {
 } GliConfig;
 
 GliConfig *gli_config_read(const char *path, GError **error);
+GliConfig *gli_config_parse(const char *text, gsize length, const char *name /* for messages */, GError **error);
 void gli_config_free(GliConfig *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GliConfig, gli_config_free)
 
@@ -23,6 +24,7 @@ double gli_config_real(const GliConfig *self, const char *key, double fallback, 
 gboolean gli_config_bool(const GliConfig *self, const char *key, gboolean fallback, GError **error);
 const char *gli_config_string(const GliConfig *self, const char *key, const char *fallback, GError **error);
 gboolean gli_config_has(const GliConfig *self, const char *key);
+const json_t *gli_config_value(const GliConfig *self, const char *key); /* of any type, for lists; NULL when absent or null */
 
 /* The key is there and null, for the few that mean "none" by null and a default by absence (sliding_window, soft-caps). */
 gboolean gli_config_is_null(const GliConfig *self, const char *key);
@@ -39,10 +41,15 @@ typedef struct {
     double factor, low, high, original; /* original context length: llama3 */
 } GliRope;
 
-/* Rotary positions. `layer_type` picks the entry of a v5 `rope_parameters` that is split by layer type (NULL: flat only);
- * `theta_key` is the v4 key of the base; `scaled` says whether v4 `rope_scaling` applies to it. */
-gboolean gli_config_rope(const GliConfig *self, const char *layer_type, const char *theta_key, double default_theta, gboolean scaled,
-                         gsize head_size, GliRope *rope, GError **error);
+/* Where a family's rotary positions are described, and what is assumed where they are not. */
+typedef struct {
+    const char *theta;      /* v4 key of the base */
+    double default_theta;
+    const char *layer_type; /* the entry of a v5 `rope_parameters` that must be split by kind of layer; NULL: must not be */
+    gboolean unscaled;      /* v4 `rope_scaling` is not for this base */
+    double part;            /* of a head that turns by default, where the family lets a config say; 0: heads turn whole */
+} GliRopeKeys;
+gboolean gli_config_rope(const GliConfig *self, const GliRopeKeys *keys, gsize head_size, GliRope *rope, GError **error);
 
 /* `layer_types` ("full_attention", "sliding_attention"): TRUE in sliding[l] for sliding layers. Returns FALSE when the key is
  * absent, or (with *error set) wrong. */

@@ -11,7 +11,8 @@ enum { MOST_LAYERS = 10000 };
 
 static const struct { const char *name; GliActivation activation; } activations[] = {
     {"silu", GLI_ACT_SILU}, {"swish", GLI_ACT_SILU}, {"gelu_pytorch_tanh", GLI_ACT_GELU_TANH}, {"gelu_new", GLI_ACT_GELU_TANH},
-    {"gelu_fast", GLI_ACT_GELU_TANH}, {"gelu", GLI_ACT_GELU_ERF}, {"relu", GLI_ACT_RELU},
+    {"gelu_fast", GLI_ACT_GELU_TANH}, {"gelu_accurate", GLI_ACT_GELU_TANH}, {"gelu_python_tanh", GLI_ACT_GELU_TANH},
+    {"gelu", GLI_ACT_GELU_ERF}, {"gelu_python", GLI_ACT_GELU_ERF}, {"relu", GLI_ACT_RELU},
 };
 
 gsize gli_config_layers(const GliConfig *config, const char *key, gsize fallback, GError **problem)
@@ -65,8 +66,8 @@ void gli_describe_llama_like(const GliConfig *config, const GliDefaults *default
     arch->mlp = GLI_MLP_GATED;
     arch->tied = gli_config_bool(config, "tie_word_embeddings", defaults->tied, problem);
     arch->position = GLI_POSITION_ROPE;
-    if (!*problem)
-        gli_config_rope(config, NULL, "rope_theta", 10000, TRUE, arch->head_size, &arch->rope[0], problem);
+    if (!*problem && defaults->theta > 0)
+        gli_config_rope(config, &(GliRopeKeys){.theta = "rope_theta", .default_theta = defaults->theta}, arch->head_size, &arch->rope[0], problem);
 
     arch->prefixes = prefixes;
     arch->ignore = ignore;
@@ -94,6 +95,30 @@ void gli_describe_layer_types(const GliConfig *config, GliArch *arch, gsize wind
         return;
     for (gsize l = 0; l < arch->n_layers; l++)
         arch->layers[l].window = sliding[l] ? window : 0;
+}
+
+void gli_describe_no_windows(const GliConfig *config, GliArch *arch, GError **problem)
+{
+    gli_describe_layer_types(config, arch, G_MAXSIZE, problem);
+    for (gsize l = 0; l < arch->n_layers && !*problem; l++)
+        if (arch->layers[l].window)
+            glint_fail(problem, GLINT_ERROR_UNSUPPORTED, "%s: layer_types[%zu] is \"sliding_attention\", which a %s model does not have", config->path,
+                       l, config->model_type);
+}
+
+gsize gli_config_window(const GliConfig *config, GError **problem)
+{
+    if (!*problem && gli_config_is_null(config, "sliding_window"))
+        glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"sliding_window\" is null, but a %s model has sliding layers", config->path, config->model_type);
+    return gli_config_size(config, "sliding_window", 4096, problem);
+}
+
+double gli_config_query_scale(const GliConfig *config, GError **problem)
+{
+    const double scalar = gli_config_real(config, "query_pre_attn_scalar", 256, problem);
+    if (!*problem && !(scalar > 0))
+        glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"query_pre_attn_scalar\" should be a positive number", config->path);
+    return 1 / sqrt(scalar);
 }
 
 void gli_describe_qwen_layers(const GliConfig *config, GliArch *arch, GError **problem)

@@ -7,6 +7,7 @@ typedef struct {
     gsize hidden, n_layers, n_heads, n_kv_heads /* 0: as many as heads */, head_size /* 0: hidden / heads */, mlp_width, vocab, max_tokens;
     const char *activation_key, *activation;
     gboolean tied;
+    double theta; /* base of the rotary positions; 0: the family reads them itself */
 } GliDefaults;
 
 /* Sizes, names, RMSNorm, rotary positions and gated MLP as Llama has them; Gemma, Qwen and Mistral start from it and
@@ -22,6 +23,13 @@ GliActivation gli_config_activation(const GliConfig *config, const char *key, co
 /* What `layer_types` says, where it is given, replaces the windows that arch->layers already have: `window` keys for sliding
  * layers, 0 for full ones. */
 void gli_describe_layer_types(const GliConfig *config, GliArch *arch, gsize window, GError **problem);
+
+/* For families without windows: `layer_types` may be given and say so; anything else is refused. After the layers are made. */
+void gli_describe_no_windows(const GliConfig *config, GliArch *arch, GError **problem);
+
+/* Gemma 2's and 3's window (their configs cannot mean "none") and the scale of their scores. */
+gsize gli_config_window(const GliConfig *config, GError **problem);
+double gli_config_query_scale(const GliConfig *config, GError **problem);
 
 /* Qwen's layers: full attention, unless use_sliding_window is true; then those from max_window_layers on slide, or those
  * that layer_types names. Makes the layers. */

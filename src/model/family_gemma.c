@@ -6,7 +6,7 @@
 static const char *const model_types[] = {"gemma", NULL};
 
 /* transformers' GemmaConfig, which is the 7B model. */
-static const GliDefaults defaults = {3072, 28, 16, 16, 256, 24576, 256000, 8192, "hidden_act", "gelu_pytorch_tanh", TRUE};
+static const GliDefaults defaults = {3072, 28, 16, 16, 256, 24576, 256000, 8192, "hidden_act", "gelu_pytorch_tanh", TRUE, 10000};
 
 /* The first configs said "gelu" and meant the tanh form; later ones name it, as hidden_activation or hidden_act. */
 static GliActivation activation(const GliConfig *config, GError **problem)
@@ -27,6 +27,7 @@ static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
     arch->activation = activation(config, &problem);
     arch->embed_scale = sqrt((double)arch->hidden);
     gli_arch_make_layers(arch, 1 / sqrt((double)arch->head_size));
+    gli_describe_no_windows(config, arch, &problem);
     return gli_describe_done(problem, error);
 }
 

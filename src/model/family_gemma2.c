@@ -1,13 +1,12 @@
 /* Gemma 2: norms that multiply by 1 + w, four of them a block, sliding and full layers in turn on one rotary base,
  * soft-caps on scores and logits, scaled embeddings, tied output. */
 #include "model/family.h"
-#include "base/error.h"
 #include <math.h>
 
 static const char *const model_types[] = {"gemma2", NULL};
 
 /* transformers' Gemma2Config, which is the 2B model. */
-static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 256000, 8192, "hidden_activation", "gelu_pytorch_tanh", TRUE};
+static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 256000, 8192, "hidden_activation", "gelu_pytorch_tanh", TRUE, 10000};
 
 /* Absent means the release's value, null means none. */
 static double softcap(const GliConfig *config, const char *key, double release, GError **problem)
@@ -17,11 +16,8 @@ static double softcap(const GliConfig *config, const char *key, double release, 
 
 static void layers(const GliConfig *config, GliArch *arch, GError **problem)
 {
-    const gsize window = gli_config_size(config, "sliding_window", 4096, problem);
-    const double scalar = gli_config_real(config, "query_pre_attn_scalar", 256, problem);
-    if (!*problem && !(scalar > 0))
-        glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"query_pre_attn_scalar\" should be a positive number", config->path);
-    gli_arch_make_layers(arch, 1 / sqrt(scalar));
+    const gsize window = gli_config_window(config, problem);
+    gli_arch_make_layers(arch, gli_config_query_scale(config, problem));
     for (gsize l = 0; l < arch->n_layers; l += 2)
         arch->layers[l].window = window;
     gli_describe_layer_types(config, arch, window, problem);

@@ -1,25 +1,24 @@
 /* Gemma 3 (text): norms that multiply by 1 + w, four of them a block, norms on queries and keys, five sliding layers to
  * one full one with rotary bases of their own, scaled embeddings, tied output. The multimodal wrapper's language model too. */
 #include "model/family.h"
-#include "base/error.h"
 #include <math.h>
 
 static const char *const model_types[] = {"gemma3_text", "gemma3", NULL};
 
 /* transformers' Gemma3TextConfig; published configs leave keys out (the 4B one even its head count). */
-static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 262208, 131072, "hidden_activation", "gelu_pytorch_tanh", TRUE};
+static const GliDefaults defaults = {2304, 26, 8, 4, 256, 9216, 262208, 131072, "hidden_activation", "gelu_pytorch_tanh", TRUE, 0};
 
-static const char *const refused[] = {"attn_logit_softcapping", NULL};
+static const GliRopeKeys global = {.theta = "rope_theta", .default_theta = 1e6, .layer_type = "full_attention"};
+static const GliRopeKeys local = {.theta = "rope_local_base_freq", .default_theta = 1e4, .layer_type = "sliding_attention", .unscaled = TRUE};
+
+static const char *const refused[] = {"attn_logit_softcapping", NULL}, *const refused_in_wrapper[] = {"final_logit_softcapping", NULL};
 
 static void layers(const GliConfig *config, GliArch *arch, GError **problem)
 {
-    const gsize window = gli_config_size(config, "sliding_window", 4096, problem);
+    const gsize window = gli_config_window(config, problem);
     const gsize saved = gli_config_size(config, "_sliding_window_pattern", 6, problem); /* as transformers 5 writes it */
     const gsize pattern = gli_config_size(config, "sliding_window_pattern", saved, problem);
-    const double scalar = gli_config_real(config, "query_pre_attn_scalar", 256, problem);
-    if (!*problem && !(scalar > 0))
-        glint_fail(problem, GLINT_ERROR_FORMAT, "%s: \"query_pre_attn_scalar\" should be a positive number", config->path);
-    gli_arch_make_layers(arch, 1 / sqrt(scalar));
+    gli_arch_make_layers(arch, gli_config_query_scale(config, problem));
     for (gsize l = 0; l < arch->n_layers; l++)
         arch->layers[l].window = (l + 1) % pattern != 0 ? window : 0;
     gli_describe_layer_types(config, arch, window, problem);
@@ -42,10 +41,12 @@ static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
     arch->attn_softcap = gli_config_real(config, "attn_logit_softcapping", 0, &problem);
     if (!problem) /* implementations disagree on it: transformers ignores it here, Google's code applies it; no released model sets it */
         gli_config_refuse(config, refused, &problem);
+    if (!problem && config->text != config->root) /* the same, between transformers' classes with and without vision */
+        gli_config_refuse(config, refused_in_wrapper, &problem);
     arch->final_softcap = gli_config_real(config, "final_logit_softcapping", 0, &problem);
     layers(config, arch, &problem);
-    if (!problem && gli_config_rope(config, "full_attention", "rope_theta", 1e6, TRUE, arch->head_size, &arch->rope[0], &problem))
-        gli_config_rope(config, "sliding_attention", "rope_local_base_freq", 1e4, FALSE, arch->head_size, &arch->rope[1], &problem);
+    if (!problem && gli_config_rope(config, &global, arch->head_size, &arch->rope[0], &problem))
+        gli_config_rope(config, &local, arch->head_size, &arch->rope[1], &problem);
     return gli_describe_done(problem, error);
 }
 

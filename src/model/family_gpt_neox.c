@@ -7,6 +7,8 @@ static const char *const model_types[] = {"gpt_neox", NULL};
 static const char *const prefixes[] = {"gpt_neox.", "", NULL};
 static const char *const ignore[] = {"*.attention.bias", "*.attention.masked_bias", "*rotary_emb.inv_freq", NULL};
 
+static const GliRopeKeys rope = {.theta = "rotary_emb_base", .default_theta = 10000, .part = 0.25};
+
 static void names(GliArch *arch, gboolean attention_bias)
 {
     static const GliRole biased[] = {GLI_GATE, GLI_DOWN, GLI_ATTN_NORM, GLI_MLP_NORM, GLI_FINAL_NORM};
@@ -48,8 +50,9 @@ static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
     arch->position = GLI_POSITION_ROPE;
     names(arch, gli_config_bool(config, "attention_bias", TRUE, &problem));
     gli_arch_make_layers(arch, 1 / sqrt((double)arch->head_size));
+    gli_describe_no_windows(config, arch, &problem);
     if (!problem)
-        gli_config_rope(config, NULL, "rotary_emb_base", 10000, TRUE, arch->head_size, &arch->rope[0], &problem);
+        gli_config_rope(config, &rope, arch->head_size, &arch->rope[0], &problem);
     return gli_describe_done(problem, error);
 }
 

@@ -3,7 +3,7 @@
 #include <math.h>
 
 static const char *const model_types[] = {"mistral", NULL};
-static const GliDefaults defaults = {GLI_REQUIRED, GLI_REQUIRED, GLI_REQUIRED, 8, 0, GLI_REQUIRED, GLI_REQUIRED, 131072, "hidden_act", "silu", FALSE};
+static const GliDefaults defaults = {GLI_REQUIRED, GLI_REQUIRED, GLI_REQUIRED, 8, 0, GLI_REQUIRED, GLI_REQUIRED, 131072, "hidden_act", "silu", FALSE, 10000};
 
 /* Windows that differ by layer are another family's (ministral); transformers' Mistral has no biases whatever these say. */
 static const char *const refused[] = {"layer_types", "attention_bias", "mlp_bias", NULL};

@@ -2,7 +2,7 @@
 #include "model/family.h"
 
 static const char *const model_types[] = {"qwen3", NULL};
-static const GliDefaults defaults = {GLI_REQUIRED, GLI_REQUIRED, GLI_REQUIRED, 0, 128, GLI_REQUIRED, GLI_REQUIRED, 32768, "hidden_act", "silu", FALSE};
+static const GliDefaults defaults = {GLI_REQUIRED, GLI_REQUIRED, GLI_REQUIRED, 0, 128, GLI_REQUIRED, GLI_REQUIRED, 32768, "hidden_act", "silu", FALSE, 10000};
 
 static gboolean describe(const GliConfig *config, GliArch *arch, GError **error)
 {

@@ -28,11 +28,37 @@ static inline __attribute__((always_inline)) float gli_exp(float x)
 
 static inline __attribute__((always_inline)) float gli_sigmoid(float x) { return 1.0f / (1.0f + gli_exp(-x)); }
 
-/* Near 0 the quotient form cancels; the odd Taylor polynomial up to x^9 is exact to rounding there. */
+/* Near 0 the quotient form cancels. There an odd polynomial serves, (tanh(x) / x - 1) / x^2 interpolated at Chebyshev's nodes
+ * in x^2 up to 0.65^2. Relative error below 2.5e-7 everywhere: soft-caps multiply it by the score. */
 static inline __attribute__((always_inline)) float gli_tanh(float x)
 {
     const float square = x * x;
-    const float near = x + x * square * (-1.0f / 3 + square * (2.0f / 15 + square * (-17.0f / 315 + square * (62.0f / 2835))));
+    float p = 0.00221490273f;
+    p = p * square - 0.00827245672f;
+    p = p * square + 0.0217461871f;
+    p = p * square - 0.0539563494f;
+    p = p * square + 0.133332907f;
+    p = p * square - 0.333333331f;
+    const float near = x + x * square * p;
     const float far = 1.0f - 2.0f / (1.0f + gli_exp(2.0f * x));
-    return square < 0.09f ? near : far;
+    return square < 0.4225f ? near : far;
+}
+
+/* erfc(z) = t exp(P(t) - z^2) for z >= 0, t = 1 / (1 + z / 2); P is the Chebyshev fit of degree 9 to log(erfcx(z) / t) on (0, 1].
+ * Within 4e-7 of erfc everywhere, and within 4e-6 of it relative to its own size while that is above 1e-16. */
+static inline __attribute__((always_inline)) float gli_erfc(float x)
+{
+    const float z = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.5f * z);
+    float p = 0.17087278f;
+    p = p * t - 0.82215226f;
+    p = p * t + 1.48851585f;
+    p = p * t - 1.13520396f;
+    p = p * t + 0.27886808f;
+    p = p * t - 0.18628806f;
+    p = p * t + 0.09678419f;
+    p = p * t + 0.37409195f;
+    p = p * t + 1.00002372f;
+    p = p * t - 1.26551223f;
+    const float tail = t * gli_exp(p - z * z);
+    return x < 0 ? 2.0f - tail : tail;
 }

@@ -1,17 +1,24 @@
 /* The forward pass: one decoder block for all families, taps, logits.
  *
- * All tokens of the batch go through a layer together, [N, width] f32 row by row; only attention knows of sequences. In
- * bf16 compute the inputs of matrix products are rounded to bf16 just before (`half`), everything else stays f32.
+ * All tokens of the batch go through a layer together, [N, width] f32 row by row; only attention knows of sequences. Inputs of
+ * matrix products are written in the products' own form (dnn.h), which in bf16 compute is rounded; everything else stays f32.
  * The residual is one buffer that attention's and the MLP's outputs are added to: resid_mid = resid_pre + attn_out and
  * resid_post = resid_mid + mlp_out hold to the last bit. A tap gets the buffer itself; what it writes is what follows.
  *
- * Buffers (kept between runs): residual, normed, attn, mlp [N, H]; qkv [N, (A + 2K) D]; z [N, A D]; gate, up [N, F];
- * half [N, widest input] bf16; keys, values: the attention store of one layer; scratch: attention's, per thread. */
+ * The neurons of a layer exist as f32 only where somebody listens: else the products of gate and up end in the activation
+ * function and in the input of the down projection, tile by tile.
+ *
+ * Buffers (kept between runs): residual, attn, mlp [N, H]; normed [threads, H]; qkv [N, (A + 2K) D]; z [N, A D]; gate, up [N, F] if
+ * needed; input: of all products but down, neurons: of down; keys, values: the attention store of one layer; scratch: attention's,
+ * per thread. */
 #include "model/forward.h"
 #include "base/error.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Elements below which a pass over rows stays on one thread: waking another costs more than it saves. */
+enum { WORTH_THREADS = 16384 };
 
 typedef struct {
     GlintModel *model;
@@ -19,7 +26,7 @@ typedef struct {
     const GlintTap *taps;
     gsize n_taps, n, layer;
     gint64 last; /* order of the last site anyone listens to; G_MAXINT64 when logits are wanted */
-    gboolean finished;
+    gboolean finished, edited; /* edited: the f32 neurons may differ from those in the input of down */
     GliSpan *spans;
     struct GlintCache *cache;
 } Run;
@@ -42,6 +49,15 @@ gboolean gli_buffer_reserve(GliBuffer *self, gsize bytes, GError **error)
                           bytes >> 20);
     self->size = rounded;
     return TRUE;
+}
+
+/* Does anybody listen at this kind of site, in `layer` or (G_MAXSIZE) in any? */
+static gboolean listened(const Run *run, GlintSiteKind kind, gsize layer)
+{
+    for (gsize i = 0; i < run->n_taps; i++)
+        if (run->taps[i].site.kind == kind && (layer == G_MAXSIZE || run->taps[i].site.layer == layer))
+            return TRUE;
+    return FALSE;
 }
 
 static gboolean need_floats(GliBuffer *buffer, gsize rows, gsize width, GError **error) { return gli_buffer_reserve(buffer, rows * width * sizeof(float), error); }
@@ -85,12 +101,29 @@ static gboolean check_batch(const GlintModel *self, const struct GlintCache *cac
     return TRUE;
 }
 
+static gboolean need_rows(const Run *run, GError **error)
+{
+    GlintModel *self = run->model;
+    const GliArch *arch = &self->arch;
+    const GliMatrixOps *ops = self->weights->ops;
+    const GliDevice *device = self->weights->device;
+    const gsize n = run->n, H = arch->hidden, F = arch->mlp_width, heads = arch->n_heads * arch->head_size;
+    const gboolean apart = listened(run, GLINT_SITE_MLP_PRE, G_MAXSIZE) || listened(run, GLINT_SITE_MLP_PRE_LINEAR, G_MAXSIZE);
+    const gboolean gate = apart || listened(run, GLINT_SITE_MLP_POST, G_MAXSIZE);
+    return need_floats(&self->residual, n, H, error) && need_floats(&self->normed, (gsize)self->threads, H, error) &&
+           need_floats(&self->qkv, n, gli_arch_qkv_width(arch), error) && need_floats(&self->z, n, heads, error) &&
+           need_floats(&self->attn, n, H, error) && need_floats(&self->mlp, n, H, error) && (!gate || need_floats(&self->gate, n, F, error)) &&
+           (!apart || arch->mlp == GLI_MLP_PLAIN || need_floats(&self->up, n, F, error)) &&
+           gli_buffer_reserve(&self->input, MAX(ops->input_bytes(device, n, H), ops->input_bytes(device, n, heads)), error) &&
+           gli_buffer_reserve(&self->neurons, ops->input_bytes(device, n, F), error) &&
+           need_floats(&self->scratch, (gsize)self->threads, gli_attention_scratch_floats(arch), error);
+}
+
 /* Lays out the sequences and takes all memory before anything is computed. */
 static gboolean prepare(Run *run, GError **error)
 {
     GlintModel *self = run->model;
     const GliArch *arch = &self->arch;
-    const gsize n = run->n, heads = arch->n_heads * arch->head_size;
     gsize blocks = 0, longest = 0;
     run->spans = g_new(GliSpan, run->batch->n_sequences);
     for (gsize s = 0; s < run->batch->n_sequences; s++) {
@@ -105,12 +138,7 @@ static gboolean prepare(Run *run, GError **error)
     if (!run->cache && (!need_floats(&self->keys, gli_store_key_floats(arch, blocks), 1, error) ||
                         !need_floats(&self->values, gli_store_value_floats(arch, blocks), 1, error)))
         return FALSE;
-    return need_floats(&self->residual, n, arch->hidden, error) && need_floats(&self->normed, n, arch->hidden, error) &&
-           need_floats(&self->qkv, n, gli_arch_qkv_width(arch), error) && need_floats(&self->z, n, heads, error) &&
-           need_floats(&self->attn, n, arch->hidden, error) && need_floats(&self->mlp, n, arch->hidden, error) &&
-           need_floats(&self->gate, n, arch->mlp_width, error) && (arch->mlp == GLI_MLP_PLAIN || need_floats(&self->up, n, arch->mlp_width, error)) &&
-           (!self->weights->bf16 || gli_buffer_reserve(&self->half, n * MAX(MAX(arch->hidden, heads), arch->mlp_width) * 2, error)) &&
-           need_floats(&self->scratch, (gsize)self->threads, gli_attention_scratch_floats(arch), error);
+    return need_rows(run, error);
 }
 
 static void embed(const Run *run)
@@ -139,8 +167,11 @@ static gboolean visit(Run *run, GlintSiteKind kind, GliBuffer *buffer, GError **
     const gsize width = glint_model_site_width(run->model, kind);
     for (gsize i = 0; i < run->n_taps; i++) {
         const GlintTap *tap = &run->taps[i];
-        if (tap->site.kind == kind && tap->site.layer == run->layer && !tap->function(&site, run->batch, buffer->bytes, width, tap->user_data, error))
+        if (tap->site.kind != kind || tap->site.layer != run->layer)
+            continue;
+        if (!tap->function(&site, run->batch, buffer->bytes, width, tap->user_data, error))
             return FALSE;
+        run->edited = run->edited || !tap->only_reads;
     }
     run->finished = (gint64)(run->layer * GLINT_SITE_COUNT + kind) >= run->last;
     return TRUE;
@@ -153,18 +184,29 @@ static gboolean visit(Run *run, GlintSiteKind kind, GliBuffer *buffer, GError **
             return TRUE;                          \
     } while (0)
 
-/* x [n, width] as matrix products want it: itself, or rounded to bf16 into `half`. */
-static const void *round_input(GlintModel *self, gsize n, const float *x, gsize width)
+/* x [n, width] as an input of products. */
+static void put_rows(const GlintModel *self, gsize n, const float *x, gsize width, void *input)
 {
-    if (!self->weights->bf16)
-        return x;
-    gli_to_bf16_rows(x, n, width, self->half.bytes);
-    return self->half.bytes;
+#pragma omp parallel for schedule(static) if (n * width > WORTH_THREADS)
+    for (gsize r = 0; r < n; r++)
+        self->weights->ops->put(self->weights->device, n, width, r, 0, width, x + r * width, input);
 }
 
-static gboolean multiply(GlintModel *self, GliLinear *linear, gsize n, const float *x, gsize width, float *y, GError **error)
+/* Rows of x [.., H], normed, into self->input: those that `pick` names, or (NULL) the first n. */
+static void put_normed(GlintModel *self, const GliNorm *norm, const float *x, gsize n, const gsize *pick)
 {
-    return self->weights->ops->run(linear, n, round_input(self, n, x, width), y, error);
+    const gsize H = self->arch.hidden;
+#pragma omp parallel for schedule(static) if (n * H > WORTH_THREADS)
+    for (gsize r = 0; r < n; r++) {
+        float *row = (float *)self->normed.bytes + (gsize)omp_get_thread_num() * H;
+        gli_norm_row(norm, x + (pick ? pick[r] : r) * H, H, row);
+        self->weights->ops->put(self->weights->device, n, H, r, 0, H, row, self->input.bytes);
+    }
+}
+
+static gboolean multiply(GlintModel *self, GliLinear *linear, gsize n, const void *input, float *y, GError **error)
+{
+    return self->weights->ops->run(linear, n, input, y, error);
 }
 
 static gboolean attend(Run *run, GError **error)
@@ -174,8 +216,8 @@ static gboolean attend(Run *run, GError **error)
     const GliLayerWeights *weights = &self->weights->layers[run->layer];
     const GliLayer *layer = &arch->layers[run->layer];
     const GliRopeTable *rope = arch->position == GLI_POSITION_ROPE ? &self->rope[layer->rope] : NULL;
-    gli_norm_rows(&weights->attn_norm, self->residual.bytes, run->n, arch->hidden, self->normed.bytes);
-    if (!multiply(self, weights->qkv, run->n, self->normed.bytes, arch->hidden, self->qkv.bytes, error))
+    put_normed(self, &weights->attn_norm, self->residual.bytes, run->n, NULL);
+    if (!multiply(self, weights->qkv, run->n, self->input.bytes, self->qkv.bytes, error))
         return FALSE;
     const GliAttention attention = {
         .arch = arch, .layer = layer, .spans = run->spans, .n_spans = run->batch->n_sequences,
@@ -186,11 +228,42 @@ static gboolean attend(Run *run, GError **error)
     gli_attention_store(&attention, self->qkv.bytes);
     gli_attention_run(&attention, self->qkv.bytes, self->z.bytes);
     VISIT(GLINT_SITE_ATTN_Z, &self->z);
-    if (!multiply(self, weights->proj, run->n, self->z.bytes, arch->n_heads * arch->head_size, self->attn.bytes, error))
+    put_rows(self, run->n, self->z.bytes, arch->n_heads * arch->head_size, self->input.bytes);
+    if (!multiply(self, weights->proj, run->n, self->input.bytes, self->attn.bytes, error))
         return FALSE;
     if (weights->attn_post_norm.weight)
         gli_norm_rows(&weights->attn_post_norm, self->attn.bytes, run->n, arch->hidden, self->attn.bytes);
     VISIT(GLINT_SITE_ATTN_OUT, &self->attn);
+    return TRUE;
+}
+
+/* The neurons: in self->neurons for the down projection, and as f32 in self->gate where somebody listens. */
+static gboolean find_neurons(Run *run, GError **error)
+{
+    GlintModel *self = run->model;
+    const GliArch *arch = &self->arch;
+    const GliLayerWeights *weights = &self->weights->layers[run->layer];
+    put_normed(self, &weights->mlp_norm, self->residual.bytes, run->n, NULL);
+    if (!listened(run, GLINT_SITE_MLP_PRE, run->layer) && !listened(run, GLINT_SITE_MLP_PRE_LINEAR, run->layer)) {
+        const gboolean post = listened(run, GLINT_SITE_MLP_POST, run->layer);
+        if (!self->weights->ops->run_activated(weights->gate, weights->up, arch->activation, run->n, self->input.bytes, post ? self->gate.bytes : NULL,
+                                               self->neurons.bytes, error))
+            return FALSE;
+    } else {
+        if (!multiply(self, weights->gate, run->n, self->input.bytes, self->gate.bytes, error))
+            return FALSE;
+        VISIT(GLINT_SITE_MLP_PRE, &self->gate);
+        if (weights->up) {
+            if (!multiply(self, weights->up, run->n, self->input.bytes, self->up.bytes, error))
+                return FALSE;
+            VISIT(GLINT_SITE_MLP_PRE_LINEAR, &self->up);
+        }
+        gli_activate(arch->activation, self->gate.bytes, weights->up ? self->up.bytes : NULL, run->n, arch->mlp_width);
+        run->edited = TRUE;
+    }
+    VISIT(GLINT_SITE_MLP_POST, &self->gate);
+    if (run->edited)
+        put_rows(self, run->n, self->gate.bytes, arch->mlp_width, self->neurons.bytes);
     return TRUE;
 }
 
@@ -199,19 +272,10 @@ static gboolean feed_forward(Run *run, GError **error)
     GlintModel *self = run->model;
     const GliArch *arch = &self->arch;
     const GliLayerWeights *weights = &self->weights->layers[run->layer];
-    gli_norm_rows(&weights->mlp_norm, self->residual.bytes, run->n, arch->hidden, self->normed.bytes);
-    const void *input = round_input(self, run->n, self->normed.bytes, arch->hidden);
-    if (!self->weights->ops->run(weights->gate, run->n, input, self->gate.bytes, error))
-        return FALSE;
-    VISIT(GLINT_SITE_MLP_PRE, &self->gate);
-    if (weights->up) {
-        if (!self->weights->ops->run(weights->up, run->n, input, self->up.bytes, error))
-            return FALSE;
-        VISIT(GLINT_SITE_MLP_PRE_LINEAR, &self->up);
-    }
-    gli_activate(arch->activation, self->gate.bytes, weights->up ? self->up.bytes : NULL, run->n, arch->mlp_width);
-    VISIT(GLINT_SITE_MLP_POST, &self->gate);
-    if (!multiply(self, weights->down, run->n, self->gate.bytes, arch->mlp_width, self->mlp.bytes, error))
+    run->edited = FALSE;
+    if (!find_neurons(run, error) || run->finished)
+        return run->finished;
+    if (!multiply(self, weights->down, run->n, self->neurons.bytes, self->mlp.bytes, error))
         return FALSE;
     if (weights->mlp_post_norm.weight)
         gli_norm_rows(&weights->mlp_post_norm, self->mlp.bytes, run->n, arch->hidden, self->mlp.bytes);
@@ -240,26 +304,26 @@ static gboolean run_layer(Run *run, GError **error)
     return TRUE;
 }
 
-/* The residual's rows that logits are wanted of go into `normed`, one behind the other; returns how many. */
-static gsize last_rows(const Run *run)
+/* The rows that logits are wanted of: the last one of each sequence that has any; returns how many. */
+static gsize last_rows(const Run *run, gsize *rows)
 {
-    const gsize H = run->model->arch.hidden;
-    const float *residual = run->model->residual.bytes;
-    float *to = run->model->normed.bytes;
-    gsize rows = 0;
+    gsize n = 0;
     for (gsize s = 0; s < run->batch->n_sequences; s++)
         if (run->spans[s].n_rows)
-            memcpy(to + rows++ * H, residual + (run->batch->start[s + 1] - 1) * H, H * sizeof *to);
-    return rows;
+            rows[n++] = run->batch->start[s + 1] - 1;
+    return n;
 }
 
 static gboolean write_logits(Run *run, GlintLogits which, float *logits, GError **error)
 {
     GlintModel *self = run->model;
-    const gsize H = self->arch.hidden, V = self->arch.vocab, rows = which == GLINT_LOGITS_LAST ? last_rows(run) : run->n;
-    float *normed = self->normed.bytes;
-    gli_norm_rows(&self->weights->final_norm, which == GLINT_LOGITS_LAST ? normed : self->residual.bytes, rows, H, normed);
-    if (!multiply(self, self->weights->head, rows, normed, H, logits, error))
+    const gsize H = self->arch.hidden, V = self->arch.vocab;
+    g_autofree gsize *pick = which == GLINT_LOGITS_LAST ? g_new(gsize, run->batch->n_sequences) : NULL;
+    const gsize rows = pick ? last_rows(run, pick) : run->n;
+    if (!gli_buffer_reserve(&self->input, self->weights->ops->input_bytes(self->weights->device, rows, H), error))
+        return FALSE;
+    put_normed(self, &self->weights->final_norm, self->residual.bytes, rows, pick);
+    if (!multiply(self, self->weights->head, rows, self->input.bytes, logits, error))
         return FALSE;
     if (self->arch.final_softcap > 0)
         gli_softcap_rows((float)self->arch.final_softcap, logits, rows, V);

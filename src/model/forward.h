@@ -21,8 +21,13 @@ struct GlintModel {
     int threads;
     float embed_scale;
     GliRopeTable rope[2];
-    GliBuffer residual, normed, qkv, z, attn, mlp, gate, up, half, keys, values, scratch; /* see forward.c */
+    GliBuffer residual, normed, qkv, z, attn, mlp, gate, up, input, neurons, keys, values, scratch; /* see forward.c */
 };
+
+/* What both an open model and a summary of one are asked. */
+gboolean gli_choose_bf16(const GliCheckpoint *checkpoint, GlintComputeType wanted);
+GlintModelInfo gli_model_info(const GliArch *arch, const GliCheckpoint *checkpoint, gboolean bf16); /* without sha256 */
+gsize gli_site_width(const GliArch *arch, GlintSiteKind kind);
 
 /* Keys and values of sequences already seen; see generate.h. */
 struct GlintCache {

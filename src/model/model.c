@@ -8,7 +8,7 @@
 #endif
 #include <omp.h>
 
-static gboolean choose_bf16(const GliCheckpoint *checkpoint, GlintComputeType wanted)
+gboolean gli_choose_bf16(const GliCheckpoint *checkpoint, GlintComputeType wanted)
 {
     if (wanted != GLINT_DTYPE_AUTO)
         return wanted == GLINT_DTYPE_BF16;
@@ -21,14 +21,13 @@ static gboolean embedding_is_asked_for(GliCheckpoint *checkpoint, const GliArch 
     return gli_checkpoint_weight(checkpoint, arch, GLI_TOKENS, 0, error) != NULL;
 }
 
-static void fill_info(GlintModel *self)
+GlintModelInfo gli_model_info(const GliArch *arch, const GliCheckpoint *checkpoint, gboolean bf16)
 {
-    const GliArch *arch = &self->arch;
-    self->info = (GlintModelInfo){
+    return (GlintModelInfo){
         .family = arch->family, .n_layers = arch->n_layers, .hidden = arch->hidden, .n_heads = arch->n_heads, .n_kv_heads = arch->n_kv_heads,
         .head_size = arch->head_size, .mlp_width = arch->mlp_width, .vocab = arch->vocab, .max_tokens = arch->max_tokens,
-        .n_parameters = gli_checkpoint_parameters(self->checkpoint), .weight_type = glint_tensor_type_name(gli_checkpoint_type(self->checkpoint)),
-        .compute_type = self->weights->bf16 ? "bf16" : "f32", .sha256 = self->sha256,
+        .n_parameters = gli_checkpoint_parameters(checkpoint), .weight_type = glint_tensor_type_name(gli_checkpoint_type(checkpoint)),
+        .compute_type = bf16 ? "bf16" : "f32",
     };
 }
 
@@ -39,7 +38,7 @@ static gboolean load(GlintModel *self, const char *folder, GlintComputeType want
     if (!config || !gli_arch_describe(config, &self->arch, error) || !(self->checkpoint = gli_checkpoint_open(folder, error)) ||
         !gli_checkpoint_bind(self->checkpoint, &self->arch, error) || !embedding_is_asked_for(self->checkpoint, &self->arch, error))
         return FALSE;
-    const gboolean bf16 = choose_bf16(self->checkpoint, wanted);
+    const gboolean bf16 = gli_choose_bf16(self->checkpoint, wanted);
     self->weights = gli_weights_load(self->checkpoint, &self->arch, bf16, self->threads, error);
     if (!self->weights)
         return FALSE;
@@ -64,10 +63,12 @@ GlintModel *glint_model_open(const char *folder, const GlintModelOptions *option
     omp_set_num_threads(self->threads);
     const gboolean good = load(self, folder, chosen->dtype, error);
     omp_set_num_threads(threads);
-    if (good)
-        fill_info(self);
-    else
-        g_clear_pointer(&self, glint_model_free);
+    if (!good) {
+        glint_model_free(self);
+        return NULL;
+    }
+    self->info = gli_model_info(&self->arch, self->checkpoint, self->weights->bf16);
+    self->info.sha256 = self->sha256;
     return self;
 }
 
@@ -76,7 +77,7 @@ void glint_model_free(GlintModel *self)
     if (!self)
         return;
     GliBuffer *buffers[] = {&self->residual, &self->normed, &self->qkv, &self->z, &self->attn, &self->mlp, &self->gate, &self->up,
-                            &self->half, &self->keys, &self->values, &self->scratch};
+                            &self->input, &self->neurons, &self->keys, &self->values, &self->scratch};
     for (gsize i = 0; i < G_N_ELEMENTS(buffers); i++)
         gli_buffer_clear(buffers[i]);
     for (int r = 0; r < 2; r++) {
@@ -101,9 +102,8 @@ const char *glint_model_layer_kind(const GlintModel *self, gsize layer)
     return self->arch.layers[layer].window ? "sliding" : "full";
 }
 
-gsize glint_model_site_width(const GlintModel *self, GlintSiteKind kind)
+gsize gli_site_width(const GliArch *arch, GlintSiteKind kind)
 {
-    const GliArch *arch = &self->arch;
     switch (kind) {
     case GLINT_SITE_RESID_MID: return arch->residual == GLI_RESIDUAL_PARALLEL ? 0 : arch->hidden;
     case GLINT_SITE_RESID_PRE: case GLINT_SITE_ATTN_OUT: case GLINT_SITE_MLP_OUT: case GLINT_SITE_RESID_POST: return arch->hidden;
@@ -114,6 +114,8 @@ gsize glint_model_site_width(const GlintModel *self, GlintSiteKind kind)
     }
     return 0;
 }
+
+gsize glint_model_site_width(const GlintModel *self, GlintSiteKind kind) { return gli_site_width(&self->arch, kind); }
 
 gboolean glint_model_forward(GlintModel *self, const GlintBatch *batch, const GlintTap *taps, gsize n_taps, GlintLogits which, float *logits, GError **error)
 {

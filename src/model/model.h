@@ -14,7 +14,7 @@ typedef enum { GLINT_DTYPE_AUTO, GLINT_DTYPE_F32, GLINT_DTYPE_BF16 } GlintComput
 
 typedef struct {
     GlintComputeType dtype; /* AUTO: bf16 for bf16 checkpoints on CPUs with bf16 instructions, else f32 */
-    int threads;            /* 0 = all cores this process may use */
+    int threads;            /* 0 = as many as OpenMP would start (glint sets that, see base/cores.h) */
 } GlintModelOptions;
 
 typedef struct GlintModel GlintModel;
@@ -49,6 +49,7 @@ typedef struct {
     GlintSite site;
     gboolean (*function)(const GlintSite *site, const GlintBatch *batch, float *rows /* [N, width] */, gsize width, gpointer user_data, GError **error);
     gpointer user_data;
+    gboolean only_reads; /* it never changes the rows, which spares mlp.hook_post a pass over memory */
 } GlintTap;
 
 typedef enum { GLINT_LOGITS_NONE, GLINT_LOGITS_LAST /* of each sequence */, GLINT_LOGITS_ALL } GlintLogits;

@@ -3,15 +3,19 @@
 #include "base/error.h"
 #include <string.h>
 
-static const char *const suffixes[GLINT_SITE_COUNT + 1] = { /* NULL-terminated */
-    "hook_resid_pre", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "mlp.hook_pre", "mlp.hook_pre_linear", "mlp.hook_post",
-    "hook_mlp_out", "hook_resid_post",
-};
+#define SUFFIXES(end)                                                                                                                     \
+    "hook_resid_pre" end, "attn.hook_z" end, "hook_attn_out" end, "hook_resid_mid" end, "mlp.hook_pre" end, "mlp.hook_pre_linear" end,   \
+    "mlp.hook_post" end, "hook_mlp_out" end, "hook_resid_post" end
+#define OF_SAE ".sae"
+static const char *const suffixes[GLINT_SITE_COUNT + 1] = {SUFFIXES("")}; /* NULL-terminated */
+static const char *const sae_suffixes[GLINT_SITE_COUNT] = {SUFFIXES(OF_SAE)};
+
+gboolean glint_site_is_sae(GlintSiteKind kind) { return (guint)kind >= GLINT_SITE_COUNT; }
 
 const char *glint_site_suffix(GlintSiteKind kind)
 {
-    g_return_val_if_fail((guint)kind < GLINT_SITE_COUNT, "?");
-    return suffixes[kind];
+    g_return_val_if_fail((guint)kind < 2 * GLINT_SITE_COUNT, "?");
+    return glint_site_is_sae(kind) ? sae_suffixes[(guint)kind - GLINT_SITE_COUNT] : suffixes[kind];
 }
 
 char *glint_site_name(const GlintSite *site) { return g_strdup_printf("blocks.%zu.%s", site->layer, glint_site_suffix(site->kind)); }
@@ -35,12 +39,13 @@ gboolean glint_site_parse(const char *text, GlintSiteKind *kind, gint64 *layer, 
             rest = end + 1;
         }
     }
-    g_autofree char *wanted = without_hook(rest);
+    const gboolean sae = g_str_has_suffix(rest, OF_SAE);
+    g_autofree char *base = g_strndup(rest, strlen(rest) - (sae ? strlen(OF_SAE) : 0)), *wanted = without_hook(base);
     for (int k = 0; k < GLINT_SITE_COUNT; k++) {
         g_autofree char *known = without_hook(suffixes[k]);
         const char *last = strrchr(known, '.'); /* "z" for "attn.z", but "post" alone would be ambiguous: only whole names */
         if (strcmp(known, wanted) == 0 || (last && k == GLINT_SITE_ATTN_Z && strcmp(last + 1, wanted) == 0)) {
-            *kind = (GlintSiteKind)k;
+            *kind = sae ? GLINT_SITE_SAE(k) : (GlintSiteKind)k;
             return TRUE;
         }
     }
@@ -52,7 +57,7 @@ char *glint_neuron_id(const GlintSite *site, gsize index, gsize head_size)
 {
     if (site->kind == GLINT_SITE_ATTN_Z && head_size)
         return g_strdup_printf("L%zu.H%zu.%zu", site->layer, index / head_size, index % head_size);
-    return g_strdup_printf("L%zu.N%zu", site->layer, index);
+    return g_strdup_printf("L%zu.%c%zu", site->layer, glint_site_is_sae(site->kind) ? 'S' : 'N', index);
 }
 
 /* One layer number, negative counting from the end; advances *text. */

@@ -15,12 +15,17 @@ typedef enum {
     GLINT_SITE_COUNT
 } GlintSiteKind;
 
+/* The features of a sparse autoencoder that reads site `kind` are a site too, "blocks.{L}.hook_resid_post.sae". No model has it by itself:
+ * collect/sae.h makes its rows. */
+#define GLINT_SITE_SAE(kind) ((GlintSiteKind)((guint)(kind) + GLINT_SITE_COUNT))
+gboolean glint_site_is_sae(GlintSiteKind kind);
+
 typedef struct { GlintSiteKind kind; gsize layer; } GlintSite;
 
 /* "mlp.hook_post", "hook_mlp_out", "mlp_out", "blocks.3.mlp.hook_post" (then *layer is set; else -1). FALSE lists what exists. */
 gboolean glint_site_parse(const char *text, GlintSiteKind *kind, gint64 *layer, GError **error);
 char *glint_site_name(const GlintSite *site);              /* "blocks.3.mlp.hook_post"; free with g_free */
 const char *glint_site_suffix(GlintSiteKind kind);         /* "mlp.hook_post" */
-char *glint_neuron_id(const GlintSite *site, gsize index, gsize head_size); /* "L5.N1234"; attn.hook_z: "L5.H3.17" */
+char *glint_neuron_id(const GlintSite *site, gsize index, gsize head_size); /* "L5.N1234"; attn.hook_z: "L5.H3.17"; of an SAE: "L5.S1234" */
 /* "0,5-8", "all", "-1" (last) over n_layers: sorted unique layer numbers (GArray of gsize). */
 GArray *glint_layers_parse(const char *text, gsize n_layers, GError **error);

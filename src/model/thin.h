@@ -11,8 +11,9 @@ typedef struct {
     const void *weights;
     gsize step, in;
     gboolean bf16;
+    gboolean adds; /* to what is in y */
 } GliPanel;
 
-/* y [rows, columns <= GLI_PANEL], rows `stride` apart, = x [rows, in rounded up to even] times the panel, plus bias [columns]
- * unless NULL. Sums in f32, k ascending; a row's bits do not depend on the others. */
-void gli_thin_panel(const GliPanel *panel, gsize rows, const float *x, const float *bias, gsize columns, float *y, gsize stride);
+/* y [rows, columns <= GLI_PANEL], rows `stride` apart, = x [rows, in rounded up to even], rows `x_stride` apart, times the panel, plus
+ * bias [columns] unless NULL. Sums in f32, k ascending; a row's bits do not depend on the others. */
+void gli_thin_panel(const GliPanel *panel, gsize rows, const float *x, gsize x_stride, const float *bias, gsize columns, float *y, gsize stride);

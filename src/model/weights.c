@@ -1,8 +1,9 @@
 /* Packing a checkpoint's weights. See weights.h.
  *
- * One matrix at a time is converted to the compute type (and searched for NaN on the way), packed, and its pages in the
- * file are given back, so that besides the packed weights only one matrix is in memory twice. Query, key and value
- * projections become one matrix; gate and up stay two, because sites need them as contiguous rows. */
+ * One matrix at a time is searched for NaN, packed, and its pages in the file are given back, so that besides the packed weights
+ * only one matrix is in memory twice. Packing reads the mapped file itself where the matrix stands there as it is wanted; else it is
+ * put together and converted in a buffer, one for all matrices, for fresh memory costs more time than the packing. Query, key and
+ * value projections become one matrix; gate and up stay two, because sites need them as contiguous rows. */
 #include "model/weights.h"
 #include "base/error.h"
 #include <string.h>
@@ -11,21 +12,9 @@ typedef struct {
     GliWeights *weights;
     GliCheckpoint *checkpoint;
     const GliArch *arch;
+    char *bytes; /* the buffer, owned */
+    gsize size;
 } Loader;
-
-/* Asks for every tensor the descriptor names, so that shapes and absences are reported before any work is done. */
-static gboolean check_tensors(Loader *loader, GError **error)
-{
-    const GliArch *arch = loader->arch;
-    for (int r = 0; r < GLI_ROLE_COUNT; r++) {
-        const GliRole role = (GliRole)r;
-        for (gsize l = 0; arch->name[role] && l < (role < GLI_FIRST_LAYER_ROLE ? 1 : arch->n_layers); l++)
-            if (!gli_checkpoint_weight(loader->checkpoint, arch, role, l, error) ||
-                (arch->bias[role] != GLI_BIAS_NONE && !gli_checkpoint_bias(loader->checkpoint, arch, role, l, error)))
-                return FALSE;
-    }
-    return gli_checkpoint_check_used(loader->checkpoint, arch, error);
-}
 
 static float *load_vector(Loader *loader, const GlintTensor *tensor, GError **error)
 {
@@ -71,6 +60,12 @@ static void sort_heads(const GliArch *arch, char *rows, gsize size)
             memcpy(rows + (part * A + head) * D * size, copy + (head * 3 + part) * D * size, D * size);
 }
 
+static gboolean read_bias(Loader *loader, GliRole role, gsize layer, float *bias, GError **error)
+{
+    const GlintTensor *tensor = gli_checkpoint_bias(loader->checkpoint, loader->arch, role, layer, error);
+    return tensor && gli_checkpoint_f32(loader->checkpoint, tensor, 0, tensor->n, bias, error);
+}
+
 /* Reads the matrices of `roles` one below the other into `bytes` and their biases into `bias` (or leaves that alone). */
 static gboolean read_matrices(Loader *loader, const GliRole *roles, gsize n_roles, gsize layer, char *bytes, float *bias, GError **error)
 {
@@ -85,12 +80,21 @@ static gboolean read_matrices(Loader *loader, const GliRole *roles, gsize n_role
         bytes += tensor->n * (bf16 ? 2 : 4);
         if (arch->bias[roles[i]] == GLI_BIAS_NONE)
             continue;
-        tensor = gli_checkpoint_bias(loader->checkpoint, arch, roles[i], layer, error);
-        if (!tensor || !gli_checkpoint_f32(loader->checkpoint, tensor, 0, tensor->n, bias, error))
+        if (!read_bias(loader, roles[i], layer, bias, error))
             return FALSE;
-        bias += tensor->n;
+        gsize outputs, inputs;
+        gli_arch_shape(arch, roles[i], &outputs, &inputs);
+        bias += outputs;
     }
     return TRUE;
+}
+
+/* The one tensor of a linear, if it can be packed as it lies in the file. */
+static const GlintTensor *find_ready(Loader *loader, const GliRole *roles, gsize n_roles, gsize layer)
+{
+    const gboolean bf16 = loader->weights->bf16, sorted = roles[0] == GLI_QKV && loader->arch->qkv == GLI_QKV_PER_HEAD;
+    const GlintTensor *tensor = n_roles == 1 && !sorted ? gli_checkpoint_weight(loader->checkpoint, loader->arch, roles[0], layer, NULL) : NULL;
+    return tensor && tensor->type == (bf16 ? GLINT_ST_BF16 : GLINT_ST_F32) && (gsize)tensor->data % (bf16 ? 2 : 4) == 0 ? tensor : NULL;
 }
 
 static GliLinear *load_linear(Loader *loader, const GliRole *roles, gsize n_roles, gsize layer, GError **error)
@@ -106,20 +110,32 @@ static GliLinear *load_linear(Loader *loader, const GliRole *roles, gsize n_role
         g_assert((arch->bias[roles[i]] != GLI_BIAS_NONE) == biased);
     }
     const gsize size = loader->weights->bf16 ? 2 : 4;
-    g_autofree char *bytes = g_try_malloc_n(out * in, size);
+    const GliMatrixOps *ops = loader->weights->ops;
     g_autofree float *bias = biased ? g_new(float, out) : NULL;
-    if (!bytes) {
+    const GlintTensor *ready = find_ready(loader, roles, n_roles, layer);
+    if (ready) {
+        GliLinear *linear = gli_checkpoint_scan(loader->checkpoint, ready, error) && (!biased || read_bias(loader, roles[0], layer, bias, error))
+                                ? ops->pack(loader->weights->device, out, in, in_out, ready->data, bias, error) : NULL;
+        gli_checkpoint_drop(ready);
+        return linear;
+    }
+    if (out * in * size > loader->size) {
+        g_free(loader->bytes);
+        loader->bytes = g_try_malloc(out * in * size);
+        loader->size = loader->bytes ? out * in * size : 0;
+    }
+    if (!loader->bytes) {
         glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for a weight matrix of %zu x %zu", out, in);
         return NULL;
     }
-    if (!read_matrices(loader, roles, n_roles, layer, bytes, bias, error))
+    if (!read_matrices(loader, roles, n_roles, layer, loader->bytes, bias, error))
         return NULL;
     if (roles[0] == GLI_QKV && arch->qkv == GLI_QKV_PER_HEAD) {
-        sort_heads(arch, bytes, in * size);
+        sort_heads(arch, loader->bytes, in * size);
         if (bias)
             sort_heads(arch, (char *)bias, sizeof *bias);
     }
-    return loader->weights->ops->pack(loader->weights->device, out, in, in_out, bytes, bias, error);
+    return ops->pack(loader->weights->device, out, in, in_out, loader->bytes, bias, error);
 }
 
 static gboolean load_layer(Loader *loader, gsize layer, GError **error)
@@ -141,7 +157,7 @@ static gboolean load_all(Loader *loader, GError **error)
 {
     const GliArch *arch = loader->arch;
     GliWeights *self = loader->weights;
-    if (!check_tensors(loader, error) || !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
+    if (!gli_checkpoint_check_tensors(loader->checkpoint, arch, error) || !gli_checkpoint_check_tied(loader->checkpoint, error) || !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
         return FALSE;
     if (arch->position == GLI_POSITION_LEARNED &&
         !(self->positions = load_vector(loader, gli_checkpoint_weight(loader->checkpoint, arch, GLI_POSITIONS, 0, error), error)))
@@ -166,8 +182,10 @@ GliWeights *gli_weights_load(GliCheckpoint *checkpoint, GliArch *arch, gboolean 
     self->layers = g_new0(GliLayerWeights, arch->n_layers);
     self->vectors = g_ptr_array_new_with_free_func(g_free);
     self->device = self->ops->open(bf16, threads, error);
-    Loader loader = {self, checkpoint, arch};
-    if (self->device && load_all(&loader, error))
+    Loader loader = {.weights = self, .checkpoint = checkpoint, .arch = arch};
+    const gboolean good = self->device && load_all(&loader, error);
+    g_free(loader.bytes);
+    if (good)
         return self;
     gli_weights_free(self, arch);
     return NULL;
@@ -176,9 +194,10 @@ GliWeights *gli_weights_load(GliCheckpoint *checkpoint, GliArch *arch, gboolean 
 gboolean gli_weights_need_head(GliWeights *self, GliCheckpoint *checkpoint, const GliArch *arch, GError **error)
 {
     static const GliRole roles[] = {GLI_LM_HEAD};
-    Loader loader = {self, checkpoint, arch};
+    Loader loader = {.weights = self, .checkpoint = checkpoint, .arch = arch};
     if (!self->head)
         self->head = load_linear(&loader, roles, 1, 0, error);
+    g_free(loader.bytes);
     return self->head != NULL;
 }
 

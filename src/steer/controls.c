@@ -220,7 +220,7 @@ static gboolean add_mean(GlintModel *model, const GlintSite *site, const GlintSt
     const gsize n = glint_steer_texts_count(texts);
     g_autofree double *sum = g_new0(double, width + 1);
     Average average = {sum, skip};
-    const GlintTap tap = {*site, add_texts, &average};
+    const GlintTap tap = {.site = *site, .function = add_texts, .user_data = &average, .only_reads = TRUE};
     gsize used = 0;
     for (gsize first = 0; first < n;) {
         g_autoptr(GlintSteerTexts) batch = glint_steer_texts_new();

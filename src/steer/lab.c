@@ -4,7 +4,9 @@
  * batches small enough for their logits to be a few dozen megabytes, whatever the vocabulary. */
 #include "steer/lab.h"
 #include "base/error.h"
+#include "base/simd.h"
 #include "base/talk.h"
+#include "model/fastmath.h"
 
 #include <float.h>
 #include <math.h>
@@ -20,7 +22,8 @@ struct GlintSteerLab {
     GlintSteerTexts *neutral;
     GArray *verbalisers[2];
     gsize skip, vocab, positions;
-    float *base;       /* positions x vocab: log p, unsteered */
+    float *base;       /* positions x vocab: p, unsteered */
+    struct { double entropy, sum, next; gsize top; } *before; /* positions: of p, whose sum is 1 but for rounding; log p of the token that does come next; the most likely one */
     float *logits;     /* of a batch: room for logits_rows of them */
     gsize logits_rows, batch_tokens;
     double *kl;        /* positions: scratch */
@@ -107,24 +110,68 @@ static gboolean run_texts(GlintSteerLab *self, const GlintSteerTexts *texts, con
     return TRUE;
 }
 
-/* log sum exp, in double precision. */
+GLINT_CLONES static float largest_of(const float *x, gsize n)
+{
+    float largest[16];
+    for (gsize l = 0; l < 16; l++)
+        largest[l] = x[l < n ? l : 0];
+    gsize v = 0;
+    for (; v + 16 <= n; v += 16)
+        for (gsize l = 0; l < 16; l++)
+            largest[l] = x[v + l] > largest[l] ? x[v + l] : largest[l];
+    for (; v < n; v++)
+        largest[0] = x[v] > largest[0] ? x[v] : largest[0];
+    for (gsize l = 1; l < 16; l++)
+        largest[0] = largest[l] > largest[0] ? largest[l] : largest[0];
+    return largest[0];
+}
+
+/* Sum of exp(x - largest): lanes in single precision over a few hundred terms each, their sums in double precision. */
+GLINT_CLONES static double sum_of_exponentials(const float *x, float largest, gsize n)
+{
+    double total = 0;
+    for (gsize from = 0; from < n; from += 4096) {
+        float lanes[16] = {0};
+        const gsize to = from + 4096 < n ? from + 4096 : n;
+        gsize v = from;
+        for (; v + 16 <= to; v += 16)
+            for (gsize l = 0; l < 16; l++)
+                lanes[l] += gli_exp(x[v + l] - largest);
+        for (; v < to; v++)
+            lanes[0] += gli_exp(x[v] - largest);
+        for (gsize l = 0; l < 16; l++)
+            total += (double)lanes[l];
+    }
+    return total;
+}
+
+GLINT_CLONES static double dot(const float *a, const float *b, gsize n)
+{
+    double lanes[16] = {0}, total = 0;
+    gsize v = 0;
+    for (; v + 16 <= n; v += 16)
+        for (gsize l = 0; l < 16; l++)
+            lanes[l] += (double)a[v + l] * (double)b[v + l];
+    for (; v < n; v++)
+        lanes[0] += (double)a[v] * (double)b[v];
+    for (gsize l = 0; l < 16; l++)
+        total += lanes[l];
+    return total;
+}
+
+/* log sum exp. */
 static double normaliser(const float *logits, gsize n)
 {
-    float largest = logits[0];
-    double sum = 0;
-    for (gsize v = 1; v < n; v++)
-        largest = MAX(largest, logits[v]);
-    for (gsize v = 0; v < n; v++)
-        sum += (double)expf(logits[v] - largest);
-    return (double)largest + log(sum);
+    const float largest = largest_of(logits, n);
+    return (double)largest + log(sum_of_exponentials(logits, largest, n));
 }
 
 static gsize top_of(const float *logits, gsize n)
 {
+    const float largest = largest_of(logits, n);
     gsize top = 0;
-    for (gsize v = 1; v < n; v++)
-        if (logits[v] > logits[top])
-            top = v;
+    while (top < n && !(logits[top] == largest)) /* none, where something is not a number */
+        top++;
     return top;
 }
 
@@ -139,9 +186,20 @@ static void keep_base(GlintSteerLab *self, gsize text, const float *logits, gsiz
     float *base = self->base + position_of(self, text) * self->vocab;
 #pragma omp parallel for schedule(static) if (n * self->vocab > WORTH_THREADS)
     for (gsize t = self->skip; t < n; t++) {
-        const double norm = normaliser(logits + t * self->vocab, self->vocab);
-        for (gsize v = 0; v < self->vocab; v++)
-            base[(t - self->skip) * self->vocab + v] = (float)((double)logits[t * self->vocab + v] - norm);
+        const float *row = logits + t * self->vocab;
+        float *p = base + (t - self->skip) * self->vocab;
+        const double norm = normaliser(row, self->vocab);
+        double entropy = 0, sum = 0;
+        for (gsize v = 0; v < self->vocab; v++) {
+            p[v] = (float)exp((double)row[v] - norm);
+            entropy -= (double)p[v] * ((double)row[v] - norm);
+            sum += (double)p[v];
+        }
+        const gsize at = position_of(self, text) + t - self->skip;
+        self->before[at].entropy = entropy;
+        self->before[at].sum = sum;
+        self->before[at].next = t + 1 < n ? (double)row[tokens_of(self->neutral, text)[t + 1]] - norm : 0;
+        self->before[at].top = top_of(row, self->vocab);
     }
 }
 
@@ -156,15 +214,13 @@ static void compare(GlintSteerLab *self, gsize text, const float *logits, gsize 
     double same = 0;
 #pragma omp parallel for schedule(static) reduction(+ : same) if (n * V > WORTH_THREADS)
     for (gsize t = self->skip; t < n; t++) {
-        const float *row = logits + t * V, *base = self->base + (first + t - self->skip) * V;
-        const double norm = normaliser(row, V);
-        double kl = 0;
-        for (gsize v = 0; v < V; v++)
-            kl += (double)expf(base[v]) * ((double)base[v] - (double)row[v] + norm);
-        self->kl[first + t - self->skip] = MAX(kl, 0); /* rounding may leave a little less */
+        const gsize at = first + t - self->skip;
+        const float *row = logits + t * V;
+        const double norm = normaliser(row, V), kl = norm * self->before[at].sum - dot(self->base + at * V, row, V) - self->before[at].entropy;
+        self->kl[at] = MAX(kl, 0); /* rounding may leave a little less */
         if (t + 1 < n)
-            nll[t] = norm - (double)row[tokens[t + 1]] + (double)base[tokens[t + 1]];
-        same += top_of(row, V) == top_of(base, V) ? 1 : 0;
+            nll[t] = norm - (double)row[tokens[t + 1]] + self->before[at].next;
+        same += top_of(row, V) == self->before[at].top ? 1 : 0;
     }
     for (gsize t = 0; t < n; t++)
         sums->nll += nll[t];
@@ -254,6 +310,7 @@ void glint_steer_lab_free(GlintSteerLab *self)
         if (self->verbalisers[side])
             g_array_unref(self->verbalisers[side]);
     free(self->base);
+    g_free(self->before);
     free(self->logits);
     g_free(self->kl);
     g_free(self);
@@ -288,6 +345,7 @@ GlintSteerLab *glint_steer_lab_new(GlintModel *model, const GlintSteerTexts *neu
     self->batch_tokens = CLAMP(LOGITS_BYTES / (self->vocab * sizeof(float)), 64, 4096);
     self->base = malloc(self->positions * self->vocab * sizeof *self->base);
     self->kl = g_new0(double, self->positions);
+    self->before = g_malloc0_n(self->positions, sizeof *self->before);
     if (!self->base) {
         glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for the distributions of %zu positions over %zu tokens; give fewer or shorter neutral texts", self->positions, self->vocab);
         return NULL;

@@ -71,7 +71,8 @@ static void count_word(const char *word, gsize length, gpointer data)
 /* A model that declines says so at the beginning. */
 static gboolean is_refusal(const char *text)
 {
-    static const char *const starts[] = {"i'm sorry", "i’m sorry", "i am sorry, but", "sorry, but i", "i can't help", "i cannot help", "i can't assist", "i cannot assist", "i'm unable to", "as an ai"};
+    static const char *const starts[] = {"i'm sorry", "i’m sorry", "i am sorry, but", "sorry, but i", "i can't help", "i cannot help",
+                                         "i can't assist", "i cannot assist", "i'm unable to", "as an ai"};
     g_autofree char *lower = g_utf8_strdown(text, -1);
     for (gsize k = 0; k < G_N_ELEMENTS(starts); k++)
         if (g_str_has_prefix(lower, starts[k]))
@@ -140,7 +141,8 @@ GlintSynthData *glint_synth_local(const GlintRecipe *recipe, gsize n, guint64 se
     guint64 state = seed;
     for (gsize tries = 0; self->sets->len < n; tries++) {
         if (tries > TRIES_A_SET * (n + 1)) {
-            glint_fail(error, GLINT_ERROR_DATA, "the grammar of recipe %s has given only %u different pairs; ask for fewer than %zu", recipe->name, self->sets->len, n);
+            glint_fail(error, GLINT_ERROR_DATA, "the grammar of recipe %s has given only %u different pairs; ask for fewer than %zu", recipe->name,
+                       self->sets->len, n);
             return NULL;
         }
         GlintGrammarPair pair = glint_grammar_write(recipe, &state);
@@ -158,7 +160,8 @@ static void write_line(FILE *out, const GlintSynthData *self, guint number, guin
 {
     const GlintSynthSet *set = g_ptr_array_index(self->sets, number);
     g_autofree char *id = g_strdup_printf("%s-%05u-%s", self->name, number + 1, self->labels[label]);
-    g_autoptr(json_t) row = json_pack("{s:s, s:s, s:s, s:i, s:s}", "id", id, "text", set->texts[label], "label", self->labels[label], "pair", (int)number + 1, "recipe", self->name);
+    g_autoptr(json_t) row = json_pack("{s:s, s:s, s:s, s:i, s:s}", "id", id, "text", set->texts[label], "label", self->labels[label], "pair",
+                                      (int)number + 1, "recipe", self->name);
     if (*set->subject)
         json_object_set_new(row, "subject", json_string(set->subject));
     if (*set->frame)

@@ -205,7 +205,8 @@ static gboolean check_template(const GlintRecipe *recipe, const GlintSubject *su
             return glint_fail(error, GLINT_ERROR_FORMAT, "recipe %s: a bracket is not closed in \"%s\"", recipe->name, text);
         gsize length = (gsize)(close - c - 1), turn = length > 0 && close[-1] == '~';
         if (*c == '{' && (length == 0 || !find_phrases(recipe, subject, c + 1, length - turn)))
-            return glint_fail(error, GLINT_ERROR_FORMAT, "recipe %s, subject %s: no phrases for %.*s in \"%s\"", recipe->name, subject ? subject->name : "-", (int)length + 2, c, text);
+            return glint_fail(error, GLINT_ERROR_FORMAT, "recipe %s, subject %s: no phrases for %.*s in \"%s\"", recipe->name,
+                              subject ? subject->name : "-", (int)length + 2, c, text);
         c = close;
     }
     const char *slash = strchr(text, '/');
@@ -229,7 +230,8 @@ gboolean glint_recipe_check(const GlintRecipe *recipe, GError **error)
 {
     for (gsize s = 0; s < MAX(recipe->n_subjects, 1); s++) {
         const GlintSubject *subject = recipe->n_subjects > 0 ? &recipe->subjects[s] : NULL;
-        if (!check_phrases(recipe, subject, recipe->phrases, recipe->n_phrases, error) || (subject && !check_phrases(recipe, subject, subject->phrases, subject->n, error)))
+        if (!check_phrases(recipe, subject, recipe->phrases, recipe->n_phrases, error) ||
+            (subject && !check_phrases(recipe, subject, subject->phrases, subject->n, error)))
             return FALSE;
         for (gsize p = 0; p < recipe->n_plans; p++)
             if (!check_template(recipe, subject, recipe->plans[p], error))
@@ -240,7 +242,8 @@ gboolean glint_recipe_check(const GlintRecipe *recipe, GError **error)
 
 /* ---- the list ---- */
 
-static const GlintRecipe *const recipes[] = {&glint_recipe_sentiment, &glint_recipe_refusal, &glint_recipe_locations, &glint_recipe_language, &glint_recipe_golden_gate};
+static const GlintRecipe *const recipes[] = {&glint_recipe_sentiment, &glint_recipe_refusal, &glint_recipe_locations, &glint_recipe_language,
+                                             &glint_recipe_golden_gate};
 
 const GlintRecipe *const *glint_recipes(gsize *n)
 {

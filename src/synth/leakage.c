@@ -217,7 +217,9 @@ static double feature_of(const char *text, gsize which)
     }
 }
 
-static const char *const feature_names[] = {"words", "characters", "full stops", "commas", "question marks", "exclamation marks", "colons and semicolons", "quotes, brackets, hyphens", "digits", "capitals"};
+static const char *const feature_names[] = {
+    "words", "characters", "full stops", "commas", "question marks", "exclamation marks", "colons and semicolons", "quotes, brackets, hyphens",
+    "digits", "capitals"};
 
 static json_t *describe_feature(const Flat *flat, gsize which, double *largest)
 {
@@ -260,14 +262,16 @@ static void add_verdict(json_t *list, const char *format, ...)
 static const char *reading(double share, double chance)
 {
     double above = (share - chance) / (1 - chance);
-    return above > 0.9 ? "the words alone give the label away" : above > 0.5 ? "much of the label is in single words" : above > 0.2 ? "some of the label is in single words" : "single words tell next to nothing";
+    return above > 0.9 ? "the words alone give the label away" : above > 0.5 ? "much of the label is in single words"
+        : above > 0.2 ? "some of the label is in single words" : "single words tell next to nothing";
 }
 
 static json_t *verdict_of(const GlintSynthData *data, double words, double without, double overlap, const char *worst, double d)
 {
     json_t *list = json_array();
     double chance = 1.0 / data->n_labels;
-    add_verdict(list, "a bag of words finds the label of %.0f %% of held-out texts (chance %.0f %%): %s", 100 * words, 100 * chance, reading(words, chance));
+    add_verdict(list, "a bag of words finds the label of %.0f %% of held-out texts (chance %.0f %%): %s", 100 * words, 100 * chance,
+                reading(words, chance));
     add_verdict(list, "without the %d most telling words of each class it finds %.0f %%: %s", TELLING, 100 * without, reading(without, chance));
     add_verdict(list, "the texts of a pair share %.0f %% of their words", 100 * overlap);
     if (d < 0.2)
@@ -291,7 +295,8 @@ static gsize count_frames(const GlintSynthData *data)
 json_t *glint_synth_leakage(const GlintSynthData *data, guint64 seed)
 {
     Flat flat = flatten(data);
-    g_autoptr(GHashTable) counts = count_words(&flat), none = g_hash_table_new(g_str_hash, g_str_equal), telling = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) counts = count_words(&flat);
+    g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal), telling = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GArray) ranked = rank_words(&flat, counts);
     json_t *told = describe_telling(&flat, ranked, telling), *surface = json_array(), *dropped = json_object();
     double words = accuracy(&flat, none, seed), without = accuracy(&flat, telling, seed), overlap = pair_overlap(data), largest = -1;
@@ -306,8 +311,10 @@ json_t *glint_synth_leakage(const GlintSynthData *data, guint64 seed)
     }
     for (guint v = GLINT_SYNTH_TAKEN + 1; v < GLINT_SYNTH_N_VERDICTS; v++)
         json_object_set_new(dropped, glint_synth_verdict_name(v), json_integer((json_int_t)data->counts[v]));
-    json_t *root = json_pack("{s:s, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:i}, s:o, s:f, s:o}", "recipe", data->name, "pairs", (int)data->sets->len, "texts", (int)flat.n, "left_out", dropped,
-                             "verdict", verdict_of(data, words, without, overlap, worst, largest), "bag_of_words", "accuracy", words, "without_telling_words", without, "chance", 1.0 / data->n_labels,
+    json_t *root = json_pack("{s:s, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:i}, s:o, s:f, s:o}", "recipe", data->name, "pairs", (int)data->sets->len,
+                             "texts", (int)flat.n, "left_out", dropped,
+                             "verdict", verdict_of(data, words, without, overlap, worst, largest), "bag_of_words", "accuracy", words,
+                                 "without_telling_words", without, "chance", 1.0 / data->n_labels,
                              "folds", FOLDS, "telling_words", told, "pair_overlap", overlap, "surface", surface);
     gsize frames = count_frames(data);
     if (frames > 0)

@@ -20,7 +20,8 @@ typedef struct {
 } GlintSynthSet;
 
 /* Why texts were not taken. */
-typedef enum { GLINT_SYNTH_TAKEN, GLINT_SYNTH_EMPTY, GLINT_SYNTH_ALIKE, GLINT_SYNTH_DUPLICATE, GLINT_SYNTH_UNMATCHED, GLINT_SYNTH_REFUSED, GLINT_SYNTH_N_VERDICTS } GlintSynthVerdict;
+typedef enum { GLINT_SYNTH_TAKEN, GLINT_SYNTH_EMPTY, GLINT_SYNTH_ALIKE, GLINT_SYNTH_DUPLICATE, GLINT_SYNTH_UNMATCHED, GLINT_SYNTH_REFUSED,
+              GLINT_SYNTH_N_VERDICTS } GlintSynthVerdict;
 
 typedef struct {
     char *name;

@@ -207,7 +207,8 @@ static guint *deal(const gsize *groups, gsize n, guint folds, guint64 seed)
     return fold;
 }
 
-double glint_bag_cross_validate(const char *const *texts, const guint *labels, const gsize *groups, gsize n, guint n_classes, guint folds, const GlintBagOptions *options)
+double glint_bag_cross_validate(const char *const *texts, const guint *labels, const gsize *groups, gsize n, guint n_classes, guint folds,
+                                const GlintBagOptions *options)
 {
     GArray **features = all_features(texts, n, options->n_gram);
     g_autofree guint *fold = deal(groups, n, folds, options->seed);

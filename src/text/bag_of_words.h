@@ -18,7 +18,8 @@ void glint_bag_probabilities(const GlintBag *self, const char *text, double *p);
 
 /* Share of texts whose class is found by a model that was trained on the other folds. Texts of one group (NULL: each is its own) stay
  * in one fold, for a text whose twin was trained on is no new text. */
-double glint_bag_cross_validate(const char *const *texts, const guint *labels, const gsize *groups, gsize n, guint n_classes, guint folds, const GlintBagOptions *options);
+double glint_bag_cross_validate(const char *const *texts, const guint *labels, const gsize *groups, gsize n, guint n_classes, guint folds,
+                                const GlintBagOptions *options);
 
 /* Calls `visit` with every word of the text, in lower case: a run of letters and digits with apostrophes inside. */
 typedef void (*GlintWordVisitor)(const char *word, gsize length, gpointer data);

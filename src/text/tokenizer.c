@@ -7,29 +7,15 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "text/bpe.h"
-#include "text/decode.h"
-#include "text/normalize.h"
-#include "text/postprocess.h"
-#include "text/pretokenize.h"
-#include "text/tokenizer_added.h"
 #include "text/tokenizer_json.h"
+#include "text/tokenizer_parts.h"
+#include "text/tokenizer_spm.h"
 #include "text/tokenizer_utf8.h"
 
 #include <string.h>
 
 enum { MAX_FILE = 1 << 30, MAX_TEXT = 1 << 28 };
-
-struct GlintTokenizer {
-    GlintBpe *bpe;
-    GlintNormalizer *normalizer;
-    GlintAddedTokens *added;
-    GlintPretokenizer *pretokenizer;
-    GlintPostprocessor postprocessor;
-    GlintDecoder *decoder;
-    gsize size;
-    char *sha256;
-};
+static const char space_symbol[] = "\xE2\x96\x81";
 
 /* ---- opening -------------------------------------------------------------------------------------------------------- */
 
@@ -43,14 +29,12 @@ static gboolean check_model_type(const json_t *model, GError **error)
         return TRUE;
     if (!json_is_string(type))
         return glint_fail(error, GLINT_ERROR_FORMAT, "model: a \"type\" was expected");
-    return g_str_equal(json_string_value(type), "BPE") || glint_component_refuse(json_string_value(type), "model", "BPE", error);
+    return g_str_equal(json_string_value(type), "BPE") || g_str_equal(json_string_value(type), "Unigram") ||
+           glint_component_refuse(json_string_value(type), "model", "BPE, Unigram", error);
 }
 
-static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json, gboolean cache, GError **error)
+static gboolean read_bpe(GlintTokenizer *self, const GlintTokenizerJson *json, const json_t *model, GError **error)
 {
-    const json_t *model = json_object_get(json->root, "model");
-    if (!check_model_type(model, error))
-        return FALSE;
     GError *local = NULL;
     GlintBpeOptions options = {
         .continuing_prefix = glint_json_string(model, "continuing_subword_prefix", NULL, &local),
@@ -58,9 +42,8 @@ static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json,
         .unk_token = glint_json_string(model, "unk_token", NULL, &local),
         .fuse_unk = glint_json_bool(model, "fuse_unk", FALSE, &local),
         .byte_fallback = glint_json_bool(model, "byte_fallback", FALSE, &local),
-        .ignore_merges = glint_json_bool(model, "ignore_merges", FALSE, &local),
-        .cache = cache,
     };
+    self->ignore_merges = glint_json_bool(model, "ignore_merges", FALSE, &local);
     double dropout = glint_json_real(model, "dropout", 0, &local);
     if (local) {
         g_propagate_prefixed_error(error, local, "model: ");
@@ -68,23 +51,66 @@ static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json,
     }
     if (dropout != 0)
         return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "model: \"dropout\" is %g, which makes ids random; set it to null", dropout);
-    self->bpe = glint_bpe_new(&options);
-    if (!glint_tokenizer_json_fill(json, self->bpe, error))
+    if (!glint_tokenizer_json_vocabulary(json, self->vocabulary, error))
         return FALSE;
-    glint_bpe_seal(self->bpe);
-    if (glint_bpe_n_tokens(self->bpe) == 0)
+    self->bpe = glint_bpe_new(self->vocabulary, &options);
+    return glint_tokenizer_json_merges(json, self->bpe, error) && glint_bpe_seal(self->bpe, error);
+}
+
+static gboolean read_unigram(GlintTokenizer *self, const GlintTokenizerJson *json, const json_t *model, GError **error)
+{
+    GError *local = NULL;
+    GlintUnigramOptions options = {.unk = glint_json_int(model, "unk_id", -1, &local), .byte_fallback = glint_json_bool(model, "byte_fallback", FALSE, &local)};
+    if (local) {
+        g_propagate_prefixed_error(error, local, "model: ");
+        return FALSE;
+    }
+    g_autoptr(GArray) scores = g_array_new(FALSE, FALSE, sizeof(double));
+    if (!glint_tokenizer_json_scores(json, self->vocabulary, scores, error))
+        return FALSE;
+    if (options.unk >= (gint64)scores->len)
+        return glint_fail(error, GLINT_ERROR_FORMAT, "model.unk_id is %" G_GINT64_FORMAT ", but model.vocab has %u tokens", options.unk, scores->len);
+    self->unigram = glint_unigram_new(self->vocabulary, &options);
+    for (guint i = 0; i < scores->len; i++)
+        glint_unigram_set(self->unigram, i, g_array_index(scores, double, i), GLINT_UNIGRAM_NORMAL);
+    return TRUE;
+}
+
+static gboolean read_model(GlintTokenizer *self, const GlintTokenizerJson *json, GError **error)
+{
+    const json_t *model = json_object_get(json->root, "model");
+    if (!check_model_type(model, error))
+        return FALSE;
+    gboolean unigram = g_strcmp0(json_string_value(json_object_get(model, "type")), "Unigram") == 0;
+    if (unigram ? !read_unigram(self, json, model, error) : !read_bpe(self, json, model, error))
+        return FALSE;
+    if (glint_vocabulary_n(self->vocabulary) == 0)
         return glint_fail(error, GLINT_ERROR_FORMAT, "model.vocab is empty");
     return TRUE;
 }
 
-/* Added tokens must agree with the vocabulary, and the post-processor's ids must exist. */
-static gboolean check_ids(GlintTokenizer *self, GError **error)
+/* SentencePiece-style tokenizers hand over whole texts as one piece. But where no token holds the byte before a U+2581 together with
+ * it, no merge crosses that place: the words on both sides are merged by themselves, which is faster, and makes them short enough
+ * to be remembered. (Not so for Unigram models, where the rounding of sums from the start of the text decides ties.) */
+static void find_word_cuts(GlintTokenizer *self)
 {
-    self->size = glint_bpe_size(self->bpe);
+    gboolean may = self->bpe ? glint_bpe_may_cut(self->bpe) : self->spm_bpe && !glint_spm_bpe_has_unused(self->spm_bpe);
+    self->cut_words = may && glint_vocabulary_id(self->vocabulary, space_symbol, strlen(space_symbol)) >= 0;
+    for (gsize id = 0; self->cut_words && id < glint_vocabulary_size(self->vocabulary); id++) {
+        gsize length = 0;
+        const char *token = glint_vocabulary_token(self->vocabulary, (guint32)id, &length);
+        for (const char *p = token; length > 1 && (p = memmem(p + 1, (gsize)(token + length - p - 1), space_symbol, strlen(space_symbol))) != NULL;)
+            self->joined[(guint8)p[-1]] = TRUE;
+    }
+}
+
+gboolean glint_tokenizer_finish(GlintTokenizer *self, GError **error)
+{
+    self->size = glint_vocabulary_size(self->vocabulary);
     for (guint k = 0; k < glint_added_tokens_n(self->added); k++) {
         const GlintAddedToken *token = glint_added_tokens_nth(self->added, k);
-        gint64 known = glint_bpe_id(self->bpe, token->content->str, token->content->len);
-        const char *other = glint_bpe_token(self->bpe, token->id, NULL);
+        gint64 known = glint_vocabulary_id(self->vocabulary, token->content->str, token->content->len);
+        const char *other = glint_vocabulary_token(self->vocabulary, token->id, NULL);
         if (known >= 0 && known != token->id)
             return glint_fail(error, GLINT_ERROR_FORMAT, "added token \"%s\" has id %u, but %" G_GINT64_FORMAT " in model.vocab; make them agree",
                               token->content->str, token->id, known);
@@ -97,6 +123,9 @@ static gboolean check_ids(GlintTokenizer *self, GError **error)
         for (guint i = 0; i < around[side]->len; i++)
             if (!glint_tokenizer_token(self, g_array_index(around[side], guint32, i)))
                 return glint_fail(error, GLINT_ERROR_FORMAT, "the post-processor adds token id %u, which does not exist", g_array_index(around[side], guint32, i));
+    find_word_cuts(self);
+    if (self->cut_words || glint_pretokenizer_splits(self->pretokenizer))
+        self->cache = glint_piece_cache_new();
     return TRUE;
 }
 
@@ -111,10 +140,10 @@ static gboolean read_parts(GlintTokenizer *self, const GlintTokenizerJson *json,
     self->pretokenizer = glint_pretokenizer_new(json_object_get(root, "pre_tokenizer"), error);
     self->decoder = self->pretokenizer ? glint_decoder_new(json_object_get(root, "decoder"), error) : NULL;
     if (!self->decoder || !glint_postprocessor_read(&self->postprocessor, json_object_get(root, "post_processor"), error) ||
-        !read_model(self, json, glint_pretokenizer_splits(self->pretokenizer), error))
+        !read_model(self, json, error))
         return FALSE;
     self->added = glint_added_tokens_new(json_object_get(root, "added_tokens"), self->normalizer, error);
-    return self->added && check_ids(self, error);
+    return self->added && glint_tokenizer_finish(self, error);
 }
 
 GlintTokenizer *glint_tokenizer_parse(const char *json, gsize length, const char *name, GError **error)
@@ -124,6 +153,7 @@ GlintTokenizer *glint_tokenizer_parse(const char *json, gsize length, const char
         return NULL;
     }
     g_autoptr(GlintTokenizer) self = g_new0(GlintTokenizer, 1);
+    self->vocabulary = glint_vocabulary_new();
     glint_postprocessor_init(&self->postprocessor);
     GlintTokenizerJson document;
     gboolean ok = glint_tokenizer_json_parse(&document, json, length, error) && read_parts(self, &document, error);
@@ -136,14 +166,28 @@ GlintTokenizer *glint_tokenizer_parse(const char *json, gsize length, const char
     return g_steal_pointer(&self);
 }
 
+/* The file to read of a model folder: tokenizer.json, else tokenizer.model. */
+static char *file_of_folder(const char *folder, GError **error)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer.model"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *file = g_build_filename(folder, names[i], NULL);
+        if (g_file_test(file, G_FILE_TEST_EXISTS))
+            return g_steal_pointer(&file);
+    }
+    glint_fail(error, GLINT_ERROR_IO,
+               "%s/tokenizer.json: no such file, and no tokenizer.model; save the model's tokenizer in the fast form (AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers)",
+               folder);
+    return NULL;
+}
+
 GlintTokenizer *glint_tokenizer_open(const char *path, GError **error)
 {
-    g_autofree char *file = g_file_test(path, G_FILE_TEST_IS_DIR) ? g_build_filename(path, "tokenizer.json", NULL) : g_strdup(path);
-    if (!g_str_equal(file, path) && !g_file_test(file, G_FILE_TEST_EXISTS)) {
-        glint_fail(error, GLINT_ERROR_IO,
-                   "%s: no such file; save the model's tokenizer in the fast form (AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers)", file);
+    g_autofree char *file = g_file_test(path, G_FILE_TEST_IS_DIR) ? file_of_folder(path, error) : g_strdup(path);
+    if (!file)
         return NULL;
-    }
+    if (g_str_has_suffix(file, ".model"))
+        return glint_tokenizer_open_spm(file, error);
     GMappedFile *map = glint_map_file(file, error);
     if (!map)
         return NULL;
@@ -157,6 +201,10 @@ void glint_tokenizer_free(GlintTokenizer *self)
     if (!self)
         return;
     glint_bpe_free(self->bpe);
+    glint_unigram_free(self->unigram);
+    glint_spm_bpe_free(self->spm_bpe);
+    glint_vocabulary_free(self->vocabulary);
+    glint_piece_cache_free(self->cache);
     glint_normalizer_free(self->normalizer);
     glint_added_tokens_free(self->added);
     glint_pretokenizer_free(self->pretokenizer);
@@ -174,7 +222,7 @@ static const char *token_bytes(const GlintTokenizer *self, guint32 id, gsize *le
 {
     const GlintAddedToken *added = glint_added_tokens_by_id(self->added, id);
     if (!added)
-        return glint_bpe_token(self->bpe, id, length);
+        return glint_vocabulary_token(self->vocabulary, id, length);
     *length = added->content->len;
     return added->content->str;
 }
@@ -188,7 +236,7 @@ const char *glint_tokenizer_token(const GlintTokenizer *self, guint32 id)
 gint64 glint_tokenizer_id(const GlintTokenizer *self, const char *token)
 {
     const GlintAddedToken *added = glint_added_tokens_by_text(self->added, token);
-    return added ? (gint64)added->id : glint_bpe_id(self->bpe, token, strlen(token));
+    return added ? (gint64)added->id : glint_vocabulary_id(self->vocabulary, token, strlen(token));
 }
 
 gboolean glint_tokenizer_is_special(const GlintTokenizer *self, guint32 id)
@@ -213,7 +261,7 @@ static gboolean add_stretch(const GlintTokenizer *self, const char *text, const 
         return TRUE;
     }
     g_autoptr(GString) normal = g_string_new_len(text + stretch->start, (gssize)(stretch->end - stretch->start));
-    if (!glint_normalizer_apply(self->normalizer, normal, error))
+    if (!glint_normalizer_apply(self->normalizer, normal, stretch->start == 0, error))
         return FALSE;
     g_array_set_size(inner, 0);
     glint_added_tokens_find(self->added, TRUE, normal->str, normal->len, inner);
@@ -239,14 +287,69 @@ static gboolean cut_text(const GlintTokenizer *self, const char *text, gsize len
     return glint_pretokenizer_apply(self->pretokenizer, pieces, error);
 }
 
+typedef struct {
+    GlintBpeScratch *bpe;
+    GlintUnigramScratch *unigram;
+    GlintSpmBpeScratch *spm_bpe;
+} Scratch;
+
+static gboolean add_whole(const GlintTokenizer *self, const char *piece, gsize length, GArray *ids)
+{
+    gint64 whole = glint_vocabulary_id(self->vocabulary, piece, length);
+    guint32 id = (guint32)whole;
+    if (whole >= 0)
+        g_array_append_val(ids, id);
+    return whole >= 0;
+}
+
+/* A piece, or a word cut out of one. */
+static gboolean encode_word(const GlintTokenizer *self, const char *word, gsize length, Scratch *scratch, GArray *ids, GError **error)
+{
+    gpointer *slot = NULL;
+    guint before = ids->len;
+    gboolean ok = TRUE;
+    if (self->cache && glint_piece_cache_get(self->cache, word, length, &slot, ids))
+        return TRUE;
+    if (!self->cut_words && self->ignore_merges && add_whole(self, word, length, ids))
+        ok = TRUE;
+    else if (self->bpe)
+        ok = glint_bpe_encode(self->bpe, word, length, scratch->bpe, ids, error);
+    else if (self->unigram)
+        ok = glint_unigram_encode(self->unigram, word, length, scratch->unigram, ids, error);
+    else
+        glint_spm_bpe_encode(self->spm_bpe, word, length, scratch->spm_bpe, ids);
+    if (ok && slot)
+        glint_piece_cache_put(slot, word, length, ids->len > before ? &g_array_index(ids, guint32, before) : NULL, ids->len - before);
+    return ok;
+}
+
+static gboolean encode_piece(const GlintTokenizer *self, const char *piece, gsize length, Scratch *scratch, GArray *ids, GError **error)
+{
+    gsize start = 0, n_space = strlen(space_symbol);
+    if (!self->cut_words)
+        return encode_word(self, piece, length, scratch, ids, error);
+    if (self->ignore_merges && add_whole(self, piece, length, ids))
+        return TRUE;
+    for (gsize i = 1; i + n_space <= length; i++)
+        if (piece[i] == space_symbol[0] && piece[i + 1] == space_symbol[1] && piece[i + 2] == space_symbol[2] && !self->joined[(guint8)piece[i - 1]]) {
+            if (!encode_word(self, piece + start, i - start, scratch, ids, error))
+                return FALSE;
+            start = i;
+        }
+    return encode_word(self, piece + start, length - start, scratch, ids, error);
+}
+
 static gboolean encode_pieces(const GlintTokenizer *self, const GlintPieces *pieces, GArray *ids, GError **error)
 {
-    g_autoptr(GlintBpeScratch) scratch = glint_bpe_scratch_new();
+    g_autoptr(GlintBpeScratch) bpe = self->bpe ? glint_bpe_scratch_new() : NULL;
+    g_autoptr(GlintUnigramScratch) unigram = self->unigram ? glint_unigram_scratch_new() : NULL;
+    g_autoptr(GlintSpmBpeScratch) spm_bpe = self->spm_bpe ? glint_spm_bpe_scratch_new() : NULL;
+    Scratch scratch = {bpe, unigram, spm_bpe};
     for (guint k = 0; k < pieces->pieces->len; k++) {
         const GlintPiece *piece = &g_array_index(pieces->pieces, GlintPiece, k);
         if (piece->id != GLINT_NO_TOKEN)
             g_array_append_val(ids, piece->id);
-        else if (!glint_bpe_encode(self->bpe, pieces->text->str + piece->start, piece->end - piece->start, scratch, ids, error))
+        else if (piece->end > piece->start && !encode_piece(self, pieces->text->str + piece->start, piece->end - piece->start, &scratch, ids, error))
             return FALSE;
     }
     return TRUE;

@@ -1,12 +1,13 @@
-/* Tokenizers as Hugging Face's tokenizer.json describes them: byte-level BPE (GPT-2, Llama 3, Qwen) and SentencePiece-style
- * BPE with byte fallback (Llama 2, Gemma, TinyStories). The pipeline is normalizer, added tokens, pre-tokenizer, model,
- * post-processor; every kind that occurs in the file is implemented, or opening fails and names it. Thread-safe after opening. */
+/* Tokenizers as Hugging Face's tokenizer.json describes them: byte-level BPE (GPT-2, Llama 3, Qwen), SentencePiece-style BPE with
+ * byte fallback (Llama 2, Gemma, TinyStories), and Unigram (T5); or as a SentencePiece model (tokenizer.model) does. The pipeline is
+ * normalizer, added tokens, pre-tokenizer, model, post-processor; every kind that occurs in the file is implemented, or opening fails
+ * and names it. Thread-safe after opening. */
 #pragma once
 #include <glib.h>
 
 typedef struct GlintTokenizer GlintTokenizer;
 
-/* `path`: a tokenizer.json, or a model folder that holds one. */
+/* `path`: a tokenizer.json, a tokenizer.model, or a model folder that holds one of them (the former counts first). */
 GlintTokenizer *glint_tokenizer_open(const char *path, GError **error);
 GlintTokenizer *glint_tokenizer_parse(const char *json, gsize length, const char *name, GError **error);
 void glint_tokenizer_free(GlintTokenizer *self);

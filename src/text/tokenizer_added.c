@@ -1,76 +1,23 @@
 /* Added tokens are found before anything else is done to a text, in two passes: those that are not "normalized" in the text
  * as given, the others in its normal form. At each place the longest wins (leftmost-longest, like upstream's Aho-Corasick
- * automaton). A trie walked from every position does that in O(n · longest token), and a table of first bytes makes
- * nearly every walk end before it starts. */
+ * automaton). A trie walked from every position does that in O(n · longest token). */
 #include "text/tokenizer_added.h"
 
 #include "base/error.h"
 #include "base/files.h"
-#include "text/bpe.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer_utf8.h"
+#include "text/trie.h"
+#include "text/vocabulary.h"
 
 #include <string.h>
-
-typedef struct {
-    GHashTable *edges; /* (node << 8 | byte) → node; 0 is the root, and never a child */
-    GArray *tokens;    /* int by node: index of the token that ends here, or -1 */
-    gboolean starts[256];
-} Trie;
 
 struct GlintAddedTokens {
     GArray *tokens;      /* GlintAddedToken */
     GHashTable *by_id;   /* id → index + 1 */
     GHashTable *by_text; /* content → index + 1 */
-    Trie tries[2];       /* raw, normalized */
+    GlintTrie *tries[2]; /* raw, normalized */
 };
-
-static void trie_init(Trie *trie)
-{
-    int none = -1;
-    trie->edges = g_hash_table_new(NULL, NULL);
-    trie->tokens = g_array_new(FALSE, FALSE, sizeof(int));
-    g_array_append_val(trie->tokens, none);
-}
-
-static gsize trie_child(const Trie *trie, gsize node, guint8 byte)
-{
-    return GPOINTER_TO_SIZE(g_hash_table_lookup(trie->edges, GSIZE_TO_POINTER(node << 8 | byte)));
-}
-
-/* The first of equal texts stays. */
-static void trie_add(Trie *trie, const char *text, gsize length, int token)
-{
-    gsize node = 0;
-    int none = -1;
-    for (gsize i = 0; i < length; i++) {
-        gsize child = trie_child(trie, node, (guint8)text[i]);
-        if (child == 0) {
-            g_array_append_val(trie->tokens, none);
-            child = trie->tokens->len - 1;
-            g_hash_table_insert(trie->edges, GSIZE_TO_POINTER(node << 8 | (guint8)text[i]), GSIZE_TO_POINTER(child));
-        }
-        node = child;
-    }
-    if (length > 0 && g_array_index(trie->tokens, int, node) < 0) {
-        g_array_index(trie->tokens, int, node) = token;
-        trie->starts[(guint8)text[0]] = TRUE;
-    }
-}
-
-/* Length of the longest token at the start of `text`; 0: none. */
-static gsize trie_longest(const Trie *trie, const char *text, gsize length, int *token)
-{
-    gsize node = 0, longest = 0;
-    if (!trie->starts[(guint8)text[0]])
-        return 0;
-    for (gsize i = 0; i < length && (node = trie_child(trie, node, (guint8)text[i])) != 0; i++)
-        if (g_array_index(trie->tokens, int, node) >= 0) {
-            *token = g_array_index(trie->tokens, int, node);
-            longest = i + 1;
-        }
-    return longest;
-}
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
@@ -118,9 +65,9 @@ static gboolean fill_tries(GlintAddedTokens *self, const GlintNormalizer *normal
             if (token->special != special)
                 continue;
             g_string_assign(text, token->content->str);
-            if (token->normalized && !glint_normalizer_apply(normalizer, text, error))
+            if (token->normalized && !glint_normalizer_apply(normalizer, text, FALSE, error))
                 return FALSE;
-            trie_add(&self->tries[token->normalized], text->str, text->len, (int)k);
+            glint_trie_add(self->tries[token->normalized], text->str, text->len, (gint32)k);
         }
     return TRUE;
 }
@@ -132,8 +79,8 @@ GlintAddedTokens *glint_added_tokens_new(const json_t *spec, const GlintNormaliz
     g_array_set_clear_func(self->tokens, token_clear);
     self->by_id = g_hash_table_new(NULL, NULL);
     self->by_text = g_hash_table_new(g_str_hash, g_str_equal);
-    trie_init(&self->tries[0]);
-    trie_init(&self->tries[1]);
+    self->tries[0] = glint_trie_new();
+    self->tries[1] = glint_trie_new();
     if (spec && !json_is_null(spec) && !json_is_array(spec)) {
         glint_fail(error, GLINT_ERROR_FORMAT, "\"added_tokens\" must be a list");
         return NULL;
@@ -148,10 +95,8 @@ void glint_added_tokens_free(GlintAddedTokens *self)
 {
     if (!self)
         return;
-    for (int k = 0; k < 2; k++) {
-        g_hash_table_unref(self->tries[k].edges);
-        g_array_unref(self->tries[k].tokens);
-    }
+    glint_trie_free(self->tries[0]);
+    glint_trie_free(self->tries[1]);
     g_hash_table_unref(self->by_text);
     g_hash_table_unref(self->by_id);
     g_array_unref(self->tokens);
@@ -193,11 +138,16 @@ static void add_stretch(GArray *stretches, gsize start, gsize end, guint32 id)
 
 void glint_added_tokens_find(const GlintAddedTokens *self, gboolean normalized, const char *text, gsize length, GArray *stretches)
 {
-    const Trie *trie = &self->tries[normalized ? 1 : 0];
+    const GlintTrie *trie = self->tries[normalized ? 1 : 0];
     gsize done = 0; /* all before is in a stretch */
-    int k = 0;
+    gint32 k = 0;
+    if (glint_trie_empty(trie)) {
+        if (length > 0)
+            add_stretch(stretches, 0, length, GLINT_NO_TOKEN);
+        return;
+    }
     for (gsize i = 0, n; i < length; i += MAX(n, 1)) {
-        n = trie_longest(trie, text + i, length - i, &k);
+        n = glint_trie_longest(trie, text + i, length - i, &k);
         if (n == 0)
             continue;
         const GlintAddedToken *token = &g_array_index(self->tokens, GlintAddedToken, k);

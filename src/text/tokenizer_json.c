@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "text/tokenizer_utf8.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -91,7 +92,7 @@ static gboolean find_tables(Reader *r, GlintTokenizerJson *self, gboolean in_mod
         gboolean model = !in_model && n == 5 && memcmp(key, "model", 5) == 0 && value < r->end && *value == '{';
         if (model ? !find_tables(r, self, TRUE) : !skip_value(r))
             return FALSE;
-        if (in_model && n == 5 && memcmp(key, "vocab", 5) == 0 && *value == '{' && !self->vocab) {
+        if (in_model && n == 5 && memcmp(key, "vocab", 5) == 0 && (*value == '{' || *value == '[') && !self->vocab) {
             self->vocab = value;
             self->vocab_end = r->p;
         } else if (in_model && n == 6 && memcmp(key, "merges", 6) == 0 && *value == '[' && !self->merges) {
@@ -185,25 +186,45 @@ static gboolean read_escape(Reader *r, GString *out)
     return TRUE;
 }
 
-/* A string into `out`. */
-static gboolean read_string(Reader *r, GString *out)
+typedef struct {
+    const char *data;
+    gsize length;
+} Text;
+
+/* A string: where it lies in the file when it has no escapes, else decoded into `buffer`. */
+static gboolean read_string(Reader *r, GString *buffer, Text *out)
 {
     if (!take(r, '"'))
         return bad(r, "a string");
-    g_string_truncate(out, 0);
+    const char *run = r->p;
+    gboolean decoded = FALSE;
     for (;;) {
-        const char *run = r->p;
         while (r->p < r->end && *r->p != '"' && *r->p != '\\' && (guint8)*r->p >= 0x20)
             r->p++;
-        g_string_append_len(out, run, r->p - run);
         if (r->p == r->end || (guint8)*r->p < 0x20)
             return bad(r, "the end of a string");
+        if (*r->p == '"' && !decoded) {
+            *out = (Text){run, (gsize)(r->p++ - run)};
+            return TRUE;
+        }
+        if (!decoded)
+            g_string_truncate(buffer, 0);
+        decoded = TRUE;
+        g_string_append_len(buffer, run, r->p - run);
         if (*r->p++ == '"')
             break;
-        if (!read_escape(r, out))
+        if (!read_escape(r, buffer))
             return bad(r, "a valid escape in a string");
+        run = r->p;
     }
-    return glint_utf8_valid(out->str, out->len) || bad(r, "valid UTF-8");
+    *out = (Text){buffer->str, buffer->len};
+    return TRUE;
+}
+
+/* A string that may be a token no one has seen before: checked. */
+static gboolean read_token(Reader *r, GString *buffer, Text *out)
+{
+    return read_string(r, buffer, out) && (glint_utf8_valid(out->data, out->length) || bad(r, "valid UTF-8"));
 }
 
 static gboolean read_id(Reader *r, gint64 *id)
@@ -220,76 +241,135 @@ static gboolean read_id(Reader *r, gint64 *id)
     return whole || bad(r, "a whole number as id");
 }
 
-static gboolean read_vocab(Reader *r, GlintBpe *bpe)
+/* A number of JSON's grammar, as near as strtod's differs only in what it accepts besides. */
+static gboolean read_number(Reader *r, double *value)
 {
-    g_autoptr(GString) token = g_string_new(NULL);
+    char text[64];
+    gsize n = 0;
+    skip_space(r);
+    while (r->p < r->end && n < sizeof text - 1 && *r->p != '\0' && strchr("+-.0123456789eE", *r->p) != NULL)
+        text[n++] = *r->p++;
+    text[n] = '\0';
+    char *end;
+    *value = g_ascii_strtod(text, &end);
+    const char *digits = text + (text[0] == '-');
+    gboolean whole = n > 0 && *end == '\0' && g_ascii_isdigit(*digits) && (*digits != '0' || !g_ascii_isdigit(digits[1])) && isfinite(*value);
+    return whole || bad(r, "a number");
+}
+
+static gboolean read_vocab(Reader *r, GlintVocabulary *vocabulary)
+{
+    g_autoptr(GString) buffer = g_string_new(NULL);
+    Text token;
     gint64 id;
     if (!take(r, '{'))
         return bad(r, "an object");
     if (take(r, '}'))
         return TRUE;
     do {
-        if (!read_string(r, token))
+        if (!read_token(r, buffer, &token))
             return FALSE;
         if (!take(r, ':'))
             return bad(r, "a colon");
-        if (!read_id(r, &id) || !glint_bpe_add_token(bpe, token->str, token->len, id, r->error))
+        if (!read_id(r, &id) || !glint_vocabulary_add(vocabulary, token.data, token.length, id, r->error))
             return FALSE;
     } while (take(r, ','));
     return take(r, '}') || bad(r, "a comma or the end of the object");
 }
 
+/* [["<unk>", 0], ["▁the", -3.4], ...] */
+static gboolean read_scores(Reader *r, GlintVocabulary *vocabulary, GArray *scores)
+{
+    g_autoptr(GString) buffer = g_string_new(NULL);
+    Text token;
+    double score;
+    if (!take(r, '['))
+        return bad(r, "a list");
+    if (take(r, ']'))
+        return TRUE;
+    do {
+        if (!take(r, '['))
+            return bad(r, "a token and its score");
+        if (!read_token(r, buffer, &token))
+            return FALSE;
+        if (!take(r, ','))
+            return bad(r, "a token and its score");
+        if (!read_number(r, &score) || !glint_vocabulary_add(vocabulary, token.data, token.length, scores->len, r->error))
+            return FALSE;
+        g_array_append_val(scores, score);
+        if (!take(r, ']'))
+            return bad(r, "a token and its score");
+    } while (take(r, ','));
+    return take(r, ']') || bad(r, "a comma or the end of the list");
+}
+
 /* "left right" of older files; a first line "#version: 0.2" is no merge. Tokens that hold spaces themselves (Llama 2 has some in
  * files converted from SentencePiece) leave several places to cut: the first counts where both sides and the whole
  * are tokens. */
-static gboolean add_joined(Reader *r, GlintBpe *bpe, const GString *both)
+static gboolean add_joined(Reader *r, GlintBpe *bpe, Text both)
 {
-    if (g_str_has_prefix(both->str, "#version"))
-        return TRUE;
-    const char *end = both->str + both->len, *cut = NULL;
+    const char *end = both.data + both.length, *cut = NULL;
     gsize n_spaces = 0;
-    for (const char *space = both->str; (space = memchr(space, ' ', (gsize)(end - space))) != NULL; space++) {
+    if (both.length >= 8 && memcmp(both.data, "#version", 8) == 0)
+        return TRUE;
+    for (const char *space = both.data; (space = memchr(space, ' ', (gsize)(end - space))) != NULL; space++) {
         n_spaces++;
-        if (cut == NULL || !glint_bpe_can_merge(bpe, both->str, (gsize)(cut - both->str), cut + 1, (gsize)(end - cut - 1)))
+        if (cut == NULL || !glint_bpe_can_merge(bpe, both.data, (gsize)(cut - both.data), cut + 1, (gsize)(end - cut - 1)))
             cut = space;
     }
     if (n_spaces == 0)
         return bad(r, "a merge of two tokens with a space between");
-    return glint_bpe_add_merge(bpe, both->str, (gsize)(cut - both->str), cut + 1, (gsize)(end - cut - 1), r->error);
+    return glint_bpe_add_merge(bpe, both.data, (gsize)(cut - both.data), cut + 1, (gsize)(end - cut - 1), r->error);
 }
 
 static gboolean read_merges(Reader *r, GlintBpe *bpe)
 {
-    g_autoptr(GString) left = g_string_new(NULL);
-    g_autoptr(GString) right = g_string_new(NULL);
+    g_autoptr(GString) left_buffer = g_string_new(NULL);
+    g_autoptr(GString) right_buffer = g_string_new(NULL);
+    Text left, right;
     if (!take(r, '['))
         return bad(r, "a list");
     if (take(r, ']'))
         return TRUE;
     do {
         if (take(r, '[')) {
-            if (!read_string(r, left))
+            if (!read_string(r, left_buffer, &left))
                 return FALSE;
             if (!take(r, ','))
                 return bad(r, "a pair of tokens");
-            if (!read_string(r, right))
+            if (!read_string(r, right_buffer, &right))
                 return FALSE;
             if (!take(r, ']'))
                 return bad(r, "a pair of tokens");
-            if (!glint_bpe_add_merge(bpe, left->str, left->len, right->str, right->len, r->error))
+            if (!glint_bpe_add_merge(bpe, left.data, left.length, right.data, right.length, r->error))
                 return FALSE;
-        } else if (!read_string(r, left) || !add_joined(r, bpe, left)) {
+        } else if (!read_string(r, left_buffer, &left) || !add_joined(r, bpe, left)) {
             return FALSE;
         }
     } while (take(r, ','));
     return take(r, ']') || bad(r, "a comma or the end of the list");
 }
 
-gboolean glint_tokenizer_json_fill(const GlintTokenizerJson *self, GlintBpe *bpe, GError **error)
+gboolean glint_tokenizer_json_vocabulary(const GlintTokenizerJson *self, GlintVocabulary *vocabulary, GError **error)
 {
-    if (!self->vocab || !self->merges)
+    if (!self->vocab || *self->vocab != '{' || !self->merges)
         return glint_fail(error, GLINT_ERROR_FORMAT, "model: an object \"vocab\" and a list \"merges\" were expected");
-    Reader vocab = {self->vocab, self->vocab, self->vocab_end, "vocab", error};
-    Reader merges = {self->merges, self->merges, self->merges_end, "merges", error};
-    return read_vocab(&vocab, bpe) && read_merges(&merges, bpe);
+    Reader reader = {self->vocab, self->vocab, self->vocab_end, "vocab", error};
+    glint_vocabulary_reserve(vocabulary, (gsize)(self->vocab_end - self->vocab) / 48);
+    return read_vocab(&reader, vocabulary);
+}
+
+gboolean glint_tokenizer_json_merges(const GlintTokenizerJson *self, GlintBpe *bpe, GError **error)
+{
+    Reader reader = {self->merges, self->merges, self->merges_end, "merges", error};
+    glint_bpe_reserve(bpe, (gsize)(self->merges_end - self->merges) / 48);
+    return read_merges(&reader, bpe);
+}
+
+gboolean glint_tokenizer_json_scores(const GlintTokenizerJson *self, GlintVocabulary *vocabulary, GArray *scores, GError **error)
+{
+    if (!self->vocab || *self->vocab != '[')
+        return glint_fail(error, GLINT_ERROR_FORMAT, "model of type Unigram: a list \"vocab\" of tokens and scores was expected");
+    Reader reader = {self->vocab, self->vocab, self->vocab_end, "vocab", error};
+    return read_scores(&reader, vocabulary, scores);
 }

@@ -3,6 +3,8 @@
  * the other 68 for U+0100 and up, so that any byte string is a string of visible characters. */
 #include "text/tokenizer_utf8.h"
 
+#include "text/unicode_versions.h"
+
 #include <string.h>
 #include <utf8proc.h>
 
@@ -105,7 +107,7 @@ gboolean glint_char_is_word(gunichar c)
     }
     /* joiners, and the circled and squared letters: Alphabetic though their category is So */
     return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
-           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189) || glint_char_is_new_word(c);
 }
 
 gboolean glint_char_is_numeric(gunichar c)

@@ -21,6 +21,15 @@ expect 0 env LC_ALL=C "$GLINT" tokens --model "$DEMO_MODEL" --text 'Äpfel 🍎'
 printf 'a\n\\' >lines.txt
 [ "$("$GLINT" tokens --model "$DEMO_MODEL" --no-special <lines.txt | cut -f 2 | tail -n 2)" = '\n
 \\' ] || fail "line breaks and backslashes must be escaped, one token a line"
+# a SentencePiece model, with the settings beside it; and a file that is none
+mkdir spm && cp "$SOURCE/tests/text/data/spm_bpe_llama.model" spm/tokenizer.model
+expect 0 "$GLINT" tokens --tokenizer spm --text 'The film' --json
+[ "$(json out.txt 'd["ids"]')" = '[1, 279, 423]' ] || fail "tokenizer.model of a folder"
+printf '{"add_bos_token": false, "add_eos_token": true}' >spm/tokenizer_config.json
+expect 0 "$GLINT" tokens --tokenizer spm/tokenizer.model --text 'The film' --json
+[ "$(json out.txt 'd["ids"]')" = '[279, 423, 2]' ] || fail "tokenizer_config.json beside tokenizer.model"
+printf 'IQ== 0\n' >spm/tokenizer.model
+expect 1 "$GLINT" tokens --tokenizer spm --text x; one_error; says err.txt 'spm/tokenizer.model: not a SentencePiece model'
 expect 2 "$GLINT" tokens --text x; one_error
 expect 1 "$GLINT" tokens --tokenizer "$WORK" --text x; one_error
 printf '{' >broken.json

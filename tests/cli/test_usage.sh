@@ -7,7 +7,7 @@ expect 0 "$GLINT" --help;    says out.txt '^  run '
 expect 0 "$GLINT" --version; says out.txt '^glint [0-9]+\.[0-9]+\.[0-9]+$'
 expect 2 "$GLINT" nonsense;  one_error; says err.txt "no command 'nonsense'"
 
-for command in run collect solve graph draw compare tokens trace info; do
+for command in run collect solve graph draw compare tokens trace info synth; do
     expect 0 "$GLINT" $command --help
     says out.txt 'Example:'
     expect 2 "$GLINT" $command --no-such-option

@@ -89,3 +89,22 @@ const char *glint_tokenizer_sha256(const GlintTokenizer *self)
     (void)self;
     return "fedcba9876543210";
 }
+
+gboolean glint_tokenizer_is_special(const GlintTokenizer *self, guint32 id)
+{
+    (void)self;
+    return id == FAKE_BOS;
+}
+
+char *glint_tokenizer_decode(const GlintTokenizer *self, const guint32 *ids, gsize n, gboolean skip_special)
+{
+    GString *text = g_string_new(NULL);
+    for (gsize k = 0; k < n; k++)
+        if (ids[k] == FAKE_BOS && !skip_special)
+            g_string_append(text, "<bos>");
+        else if (ids[k] < 0x80)
+            g_string_append_c(text, (char)ids[k]);
+        else if (!glint_tokenizer_is_special(self, ids[k]))
+            g_string_append(text, "\xEF\xBF\xBD");
+    return g_string_free(text, FALSE);
+}

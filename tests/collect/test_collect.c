@@ -7,6 +7,7 @@
 #include "collect/collect.h"
 #include "collect/columns.h"
 #include "fake_model.h"
+#include "support.h"
 #include <glib/gstdio.h>
 #include <math.h>
 #include <omp.h>
@@ -22,137 +23,11 @@
 /* cmocka needs the four above it */
 #include <cmocka.h>
 
-static char *scratch;
-static const gsize layers[] = {0, 1, 2};
 static const GlintSite site0 = {GLINT_SITE_MLP_POST, 0}, site1 = {GLINT_SITE_MLP_POST, 1}, site2 = {GLINT_SITE_MLP_POST, 2};
-
-/* ---- helpers ---- */
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    scratch = g_dir_make_tmp("glint-collect-XXXXXX", NULL);
-    return scratch ? 0 : -1;
-}
-
-static int drop_scratch(void **state)
-{
-    (void)state;
-    assert_true(glint_remove_tree(scratch, NULL));
-    g_clear_pointer(&scratch, g_free);
-    return 0;
-}
-
-static char *in_scratch(const char *name) { return g_build_filename(scratch, name, NULL); }
-
-static GlintDataset *dataset_new(const char *const *classes)
-{
-    GlintDataset *d = g_new0(GlintDataset, 1);
-    d->classes = g_ptr_array_new_with_free_func(g_free);
-    d->texts = g_array_new(FALSE, FALSE, sizeof(GlintText));
-    for (; *classes; classes++)
-        g_ptr_array_add(d->classes, g_strdup(*classes));
-    d->sha256 = g_strdup("d0d0");
-    return d;
-}
-
-static void dataset_add(GlintDataset *d, int label, const char *text)
-{
-    GlintText entry = {g_strdup_printf("line %u", d->texts->len + 1), g_strdup(text), label};
-    g_array_append_val(d->texts, entry);
-}
-
-static void dataset_drop(GlintDataset *d)
-{
-    for (guint k = 0; k < d->texts->len; k++) {
-        g_free(g_array_index(d->texts, GlintText, k).id);
-        g_free(g_array_index(d->texts, GlintText, k).text);
-    }
-    g_ptr_array_unref(d->classes);
-    g_array_unref(d->texts);
-    g_free(d->sha256);
-    g_free(d);
-}
-
-/* n texts of changing length in two classes; every 10th is longer than the model takes. */
-static GlintDataset *texts_of(guint n)
-{
-    const char *const classes[] = {"neg", "pos/weird name", NULL};
-    GlintDataset *d = dataset_new(classes);
-    guint32 x = 1;
-    for (guint k = 0; k < n; k++) {
-        g_autoptr(GString) text = g_string_new(NULL);
-        x = x * 1664525u + 1013904223u;
-        for (guint length = k % 10 == 9 ? 100 : 1 + (x >> 16) % 40, c = 0; c < length; c++) {
-            x = x * 1664525u + 1013904223u;
-            g_string_append_c(text, (char)('a' + (x >> 16) % 20 + (k % 3 == 0)));
-        }
-        dataset_add(d, k % 3 == 0, text->str);
-    }
-    return d;
-}
-
-static GlintCollectOptions options_of(GlintPool pool)
-{
-    return (GlintCollectOptions){.site = GLINT_SITE_MLP_POST, .layers = layers, .n_layers = 3, .pool = pool, .batch_size = 7, .checkpoint_seconds = -1};
-}
-
-static GlintCollectStats collect_good(const GlintDataset *d, const GlintCollectOptions *options, const char *folder)
-{
-    g_autoptr(GError) error = NULL;
-    GlintCollectStats stats;
-    fake.forwards = 0;
-    if (!glint_collect(fake_model(), fake_tokenizer(), d, options, folder, &stats, &error))
-        fail_msg("%s", error->message);
-    return stats;
-}
-
-static void collect_bad(const GlintDataset *d, const GlintCollectOptions *options, const char *folder, GlintErrorCode code, const char *part)
-{
-    g_autoptr(GError) error = NULL;
-    GlintCollectStats stats;
-    assert_false(glint_collect(fake_model(), fake_tokenizer(), d, options, folder, &stats, &error));
-    if (!g_error_matches(error, GLINT_ERROR, (gint)code) || !strstr(error->message, part))
-        fail_msg("code %d: %s", error->code, error->message);
-}
-
-static gint by_name(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-/* Every file below `path` and its bytes, in one string. */
-static void read_tree(const char *path, const char *below, GString *out)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    GDir *dir = g_dir_open(path, 0, NULL);
-    if (!dir) {
-        g_autofree char *bytes = NULL;
-        gsize length;
-        assert_true(g_file_get_contents(path, &bytes, &length, NULL));
-        g_string_append_printf(out, "\n%s %zu:", below, length);
-        g_string_append_len(out, bytes, (gssize)length);
-        return;
-    }
-    for (const char *name; (name = g_dir_read_name(dir));)
-        g_ptr_array_add(names, g_strdup(name));
-    g_dir_close(dir);
-    g_ptr_array_sort(names, by_name);
-    for (guint k = 0; k < names->len; k++) {
-        g_autofree char *child = g_build_filename(path, g_ptr_array_index(names, k), NULL), *name = g_build_filename(below, g_ptr_array_index(names, k), NULL);
-        read_tree(child, name, out);
-    }
-}
-
-static void assert_same_tree(const char *a, const char *b)
-{
-    g_autoptr(GString) x = g_string_new(NULL), y = g_string_new(NULL);
-    read_tree(a, "", x);
-    read_tree(b, "", y);
-    assert_true(x->len > 0 && x->len == y->len);
-    assert_true(memcmp(x->str, y->str, x->len) == 0);
-}
 
 /* ---- pooling ---- */
 
-/* Rows of one class by the definition of each pooling, through the plain moments. */
+/* Rows of one class, rounded to f32 as they are kept, by the definition of each pooling, through the plain moments. */
 static GlintMoments *expected(const GlintDataset *d, int label, gsize layer, GlintPool pool)
 {
     GlintMoments *moments = glint_moments_new(FAKE_WIDTH);
@@ -167,11 +42,13 @@ static GlintMoments *expected(const GlintDataset *d, int label, gsize layer, Gli
         for (gsize t = 0; t < n; t++) {
             for (gsize j = 0; j < FAKE_WIDTH; j++) {
                 double x = (double)fake_activation((guchar)text->text[t], t + 1, layer, j);
-                row[j] = pool == GLINT_POOL_MEAN ? row[j] + x / (double)n : pool == GLINT_POOL_MAX ? fmax(row[j], x) : pool == GLINT_POOL_FIRST ? row[j] : x;
+                row[j] = pool == GLINT_POOL_MEAN ? row[j] + x : pool == GLINT_POOL_MAX ? fmax(row[j], x) : pool == GLINT_POOL_FIRST ? row[j] : x;
             }
             if (pool == GLINT_POOL_TOKENS)
                 glint_moments_add_f64(moments, row, 1, FAKE_WIDTH);
         }
+        for (gsize j = 0; j < FAKE_WIDTH; j++)
+            row[j] = (double)(float)(pool == GLINT_POOL_MEAN ? row[j] / (double)n : row[j]);
         if (pool != GLINT_POOL_TOKENS)
             glint_moments_add_f64(moments, row, 1, FAKE_WIDTH);
     }
@@ -263,7 +140,7 @@ static void test_reuse_and_more_layers(void **state)
     g_autofree char *folder = in_scratch("reuse"), *whole = in_scratch("reuse-whole");
     GlintDataset *d = texts_of(60);
     GlintCollectOptions options = options_of(GLINT_POOL_MEAN);
-    options.n_layers = 1;
+    options.n_sites = 1;
     collect_good(d, &options, folder);
     assert_true(fake.forwards > 0);
     GlintCollectStats first = collect_good(d, &options, folder);
@@ -271,7 +148,7 @@ static void test_reuse_and_more_layers(void **state)
     assert_int_equal(first.n_texts, 60);
     assert_true(first.n_tokens > 500);
     assert_int_equal(fake.forwards, 0);
-    options.n_layers = 3;
+    options.n_sites = 3;
     assert_false(collect_good(d, &options, folder).reused);
     collect_good(d, &options, whole);
     assert_same_tree(folder, whole); /* layers added later are the same as layers of one run */
@@ -312,12 +189,13 @@ static void test_bad_requests(void **state)
     g_autofree char *folder = in_scratch("bad");
     GlintDataset *d = texts_of(30);
     GlintCollectOptions options = options_of(GLINT_POOL_MEAN);
-    const gsize beyond[] = {3};
-    options.site = GLINT_SITE_ATTN_Z;
+    const GlintSite beyond = {GLINT_SITE_MLP_POST, 3}, absent = {GLINT_SITE_ATTN_Z, 0};
+    options.sites = &absent;
+    options.n_sites = 1;
     collect_bad(d, &options, folder, GLINT_ERROR_USAGE, "no site attn.hook_z");
     options = options_of(GLINT_POOL_MEAN);
-    options.layers = beyond;
-    options.n_layers = 1;
+    options.sites = &beyond;
+    options.n_sites = 1;
     collect_bad(d, &options, folder, GLINT_ERROR_USAGE, "layers 0 to 2");
     options = options_of(GLINT_POOL_MEAN);
     options.max_tokens = 1;
@@ -399,7 +277,7 @@ static void test_class_folders(void **state)
 
 /* ---- stopping and going on ---- */
 
-static const GlintPool child_pool = GLINT_POOL_TOKENS; /* 512 rows fill within the run: checkpoints hold folded and pending rows */
+static const GlintPool child_pool = GLINT_POOL_TOKENS; /* blocks of rows fill within the run: checkpoints hold folded and pending rows */
 
 static int child(char **argv)
 {
@@ -480,17 +358,74 @@ static void test_layers_in_passes(void **state)
     GlintDataset *d = texts_of(120);
     GlintCollectOptions options = options_of(child_pool);
     g_autofree char *folder = in_scratch("passes"), *killed = in_scratch("passes-killed");
-    options.memory_bytes = 1;
+    options.memory_bytes = TARGET_BYTES;
     GlintCollectStats stats = collect_good(d, &options, folder);
     assert_int_equal(fake.forwards, FAKE_LAYERS * 18);
     assert_int_equal(stats.n_tokens_run, FAKE_LAYERS * stats.n_tokens);
     assert_same_tree(undisturbed(), folder);
-    wait_child(start_child_with(killed, 16, 0, 0, "1")); /* the fourth batch of the second layer of the first class */
+    g_autofree char *bytes = g_strdup_printf("%zu", TARGET_BYTES);
+    wait_child(start_child_with(killed, 16, 0, 0, bytes)); /* the fourth batch of the second layer of the first class */
     options.memory_bytes = 0;
     stats = collect_good(d, &options, killed);
     assert_true(stats.resumed);
     assert_int_equal(fake.forwards, 9 + 12 + 6); /* the second layer's rest, the third layer, the other class */
     assert_same_tree(undisturbed(), killed);
+    dataset_drop(d);
+}
+
+static GlintCollectOptions options_of_everything(void)
+{
+    GlintCollectOptions options = options_of(child_pool);
+    options.sites = everything;
+    options.n_sites = G_N_ELEMENTS(everything);
+    return options;
+}
+
+/* Every site of every layer by one pass over the texts, byte for byte what collecting them one by one leaves. */
+static void test_all_targets_in_one_pass(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(120);
+    GlintCollectOptions options = options_of_everything(), alone = options;
+    g_autofree char *folder = in_scratch("targets"), *one_by_one = in_scratch("one-by-one"), *packed = in_scratch("packed");
+    collect_good(d, &options, folder);
+    assert_int_equal(fake.forwards, 18);
+    alone.n_sites = 1;
+    for (gsize k = 0; k < G_N_ELEMENTS(everything); k++) {
+        alone.sites = &everything[k];
+        collect_good(d, &alone, one_by_one);
+        assert_int_equal(fake.forwards, 18);
+    }
+    assert_same_tree(folder, one_by_one);
+    options.memory_bytes = TARGET_BYTES + TARGET_BYTES / 2; /* a wide and a narrow one at a time: three passes, not four */
+    collect_good(d, &options, packed);
+    assert_int_equal(fake.forwards, 3 * 18);
+    assert_same_tree(folder, packed);
+    dataset_drop(d);
+}
+
+static void test_plan(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(120);
+    GlintCollectOptions options = options_of_everything();
+    g_autofree char *folder = in_scratch("plan");
+    g_autoptr(GError) error = NULL;
+    options.memory_bytes = 2 * TARGET_BYTES;
+    fake.forwards = 0;
+    g_autoptr(json_t) plan = glint_collect_plan(fake_model(), fake_tokenizer(), d, &options, folder, &error);
+    assert_non_null(plan);
+    json_t *passes = json_object_get(plan, "passes"), *first = json_array_get(passes, 0);
+    assert_int_equal(json_array_size(passes), 4);
+    assert_string_equal(json_string_value(json_object_get(first, "class")), "neg");
+    assert_int_equal(json_array_size(json_object_get(first, "sites")), 2); /* the wide ones of layers 0 and 1; then what is left */
+    assert_string_equal(json_string_value(json_array_get(json_object_get(first, "sites"), 1)), "blocks.1.mlp.hook_post");
+    assert_int_equal(json_integer_value(json_object_get(first, "bytes")), 2 * TARGET_BYTES);
+    assert_int_equal(fake.forwards, 0);
+    assert_false(g_file_test(folder, G_FILE_TEST_EXISTS));
+    options.memory_bytes = TARGET_BYTES - 1;
+    assert_null(glint_collect_plan(fake_model(), fake_tokenizer(), d, &options, folder, &error));
+    assert_true(g_error_matches(error, GLINT_ERROR, GLINT_ERROR_USAGE) && strstr(error->message, "blocks.0.mlp.hook_post") && strstr(error->message, "--memory"));
     dataset_drop(d);
 }
 
@@ -538,10 +473,10 @@ static void test_partial_of_other_layers(void **state)
     GlintCollectOptions options = options_of(child_pool);
     g_autofree char *folder = in_scratch("other-layers"), *state_file = g_build_filename(folder, "moments", ".partial", "state.json", NULL);
     wait_child(start_child(folder, 5, 0, 0));
-    options.n_layers = 2;
-    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "unfinished run of --site mlp.hook_post --layers 0,1,2");
+    options.n_sites = 2;
+    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "unfinished run of 3 targets (blocks.0.mlp.hook_post, blocks.1.mlp.hook_post, blocks.2.mlp.hook_post), which this run does not include");
     assert_true(g_file_set_contents(state_file, "{\"class\": \"neg\"}", -1, NULL));
-    options.n_layers = 3;
+    options.n_sites = 3;
     collect_bad(d, &options, folder, GLINT_ERROR_FORMAT, "not the state of an unfinished run; delete ");
     dataset_drop(d);
 }
@@ -571,7 +506,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pooling),           cmocka_unit_test(test_all_is_both),       cmocka_unit_test(test_first_is_refused_later),
         cmocka_unit_test(test_reuse_and_more_layers), cmocka_unit_test(test_settings_differ), cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_failed_run_binds_nobody), cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
-        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
+        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_all_targets_in_one_pass), cmocka_unit_test(test_plan), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
         cmocka_unit_test(test_two_at_once),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);

@@ -16,6 +16,7 @@
 static const char *const model_folder = GLINT_SHARED_DIR "/models/stories260K", *const data_file = GLINT_SHARED_DIR "/data/imdb/imdb_subset_4000.jsonl";
 enum { N_TEXTS = 40, MAX_TOKENS = 200 };
 static const gsize layers[] = {0, 3};
+static const GlintSite sites[] = {{GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_POST, 3}};
 
 static gboolean keep_rows(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer user_data, GError **error)
 {
@@ -38,7 +39,7 @@ static GlintMoments *plain_moments(GlintModel *model, const GlintTokenizer *toke
         assert_true(glint_tokenizer_encode(tokenizer, text->text, -1, TRUE, ids, NULL));
         gsize n = MIN((gsize)ids->len, MAX_TOKENS), start[2] = {0, n};
         GlintBatch batch = {(const guint32 *)(void *)ids->data, start, 1};
-        GlintTap tap = {{GLINT_SITE_MLP_POST, layer}, keep_rows, rows};
+        GlintTap tap = {.site = {GLINT_SITE_MLP_POST, layer}, .function = keep_rows, .user_data = rows};
         assert_true(glint_model_forward(model, &batch, &tap, 1, GLINT_LOGITS_NONE, NULL, NULL));
         assert_int_equal(rows->len, n * width);
         for (gsize j = 0; j < width; j++) {
@@ -68,7 +69,7 @@ static void collect_into(const char *folder, int threads, gsize batch_size, cons
     g_autoptr(GError) error = NULL;
     g_autoptr(GlintModel) model = glint_model_open(model_folder, &model_options, &error);
     assert_non_null(model);
-    GlintCollectOptions options = {.site = GLINT_SITE_MLP_POST, .layers = layers, .n_layers = G_N_ELEMENTS(layers), .pool = GLINT_POOL_MEAN, .max_tokens = MAX_TOKENS, .batch_size = batch_size};
+    GlintCollectOptions options = {.sites = sites, .n_sites = G_N_ELEMENTS(sites), .pool = GLINT_POOL_MEAN, .max_tokens = MAX_TOKENS, .batch_size = batch_size};
     int before = omp_get_max_threads();
     omp_set_num_threads(threads);
     if (!glint_collect(model, tokenizer, d, &options, folder, NULL, &error))

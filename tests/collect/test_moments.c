@@ -77,7 +77,7 @@ static void test_two_pass(void **state)
     check_against_two_pass(1, 5, 0, 1e-300);
     check_against_two_pass(2, 5, 0, 1e-14);
     check_against_two_pass(511, 3, 0, 1e-12);
-    check_against_two_pass(512, 3, 0, 1e-12);
+    check_against_two_pass(GLINT_MOMENTS_BLOCK, 3, 0, 1e-12);
     check_against_two_pass(513, 3, 0, 1e-12);
     check_against_two_pass(1500, 1, 0, 1e-12);
     check_against_two_pass(1100, 300, 0, 1e-12);  /* several tiles, the last ones ragged */
@@ -147,7 +147,7 @@ static void test_merge(void **state)
 {
     (void)state;
     enum { N = 3000, P = 70 };
-    static const gsize cuts[] = {0, 1, 400, 512, 1500, 2999, 3000}; /* pending rows on either side, or none */
+    static const gsize cuts[] = {0, 1, 400, GLINT_MOMENTS_BLOCK, 1500, 2999, 3000}; /* pending rows on either side, or none */
     g_autofree float *x = sample(N, P, 11, 50);
     g_autoptr(GlintMoments) whole = glint_moments_new(P);
     glint_moments_add(whole, x, N, P);
@@ -202,7 +202,7 @@ static void test_save_load_continue(void **state)
 {
     (void)state;
     enum { N = 1800, P = 33 };
-    static const gsize cuts[] = {0, 1, 300, 512, 777, 1536, 1800};
+    static const gsize cuts[] = {0, 1, 300, GLINT_MOMENTS_BLOCK, 777, 4 * GLINT_MOMENTS_BLOCK, 1800};
     g_autofree float *x = sample(N, P, 13, 20);
     g_autofree char *path = scratch_file("state.safetensors"), *end_path = scratch_file("end.safetensors"), *end_bytes = NULL;
     gsize end_length;

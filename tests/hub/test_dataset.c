@@ -76,8 +76,10 @@ static void make_dataset(const char *file, guint n, guint n_classes, gboolean na
         json_t *label = named ? json_integer(c) : json_copy(json_array_get(names, c));
         json_array_append_new(rows, json_pack("{s:s, s:o}", "text", text, "label", label));
     }
-    json_t *type = named ? json_pack("{s:O, s:s}", "names", names, "_type", "ClassLabel") : json_pack("{s:s, s:s}", "dtype", "string", "_type", "Value");
-    g_autoptr(json_t) all = json_pack("{s:{s:{s:[{s:s,s:{s:s,s:s}},{s:s,s:o}], s:o}}}", "plain", "train", "features", "name", "text", "type", "dtype", "string", "_type", "Value", "name",
+    json_t *type = named ? json_pack("{s:O, s:s}", "names", names, "_type", "ClassLabel")
+        : json_pack("{s:s, s:s}", "dtype", "string", "_type", "Value");
+    g_autoptr(json_t) all = json_pack("{s:{s:{s:[{s:s,s:{s:s,s:s}},{s:s,s:o}], s:o}}}", "plain", "train", "features", "name", "text", "type",
+                                      "dtype", "string", "_type", "Value", "name",
                                       "label", "type", type, "rows", rows);
     json_decref(names);
     g_autofree char *path = g_build_filename(root, "datasets", file, NULL);
@@ -121,7 +123,8 @@ static GlintDataset *read_back(const GlintHubDataset *found, guint n, guint n_cl
     for (guint k = 0; k < dataset->texts->len; k++) {
         const GlintText *text = &g_array_index(dataset->texts, GlintText, k);
         gint64 number = g_ascii_strtoll(text->id + strlen("train/"), NULL, 10);
-        g_autofree char *want = g_strdup_printf("text %" G_GINT64_FORMAT " ü\n\"", number), *label = g_strdup_printf("class %" G_GINT64_FORMAT, number * n_classes / n);
+        g_autofree char *want = g_strdup_printf("text %" G_GINT64_FORMAT " ü\n\"", number), *label =
+            g_strdup_printf("class %" G_GINT64_FORMAT, number * n_classes / n);
         assert_string_equal(text->text, want);
         assert_string_equal(g_ptr_array_index(dataset->classes, (guint)text->label), label);
         assert_true(number > before);
@@ -224,7 +227,8 @@ static void test_misbehaviour(void **state)
     faults("[{\"path\": \"/splits.*rough\", \"do\": \"status\", \"status\": 429, \"headers\": {\"Retry-After\": \"0\"}, \"times\": 2},"
            "{\"path\": \"rough.*offset=0&length=100\", \"do\": \"cut\", \"after\": 900, \"times\": 1},"
            "{\"path\": \"rough.*offset=100\", \"do\": \"status\", \"status\": 200, \"body\": \"<html>busy</html>\", \"times\": 2},"
-           "{\"path\": \"rough.*offset=200\", \"do\": \"status\", \"status\": 200, \"body\": \"{\\\"num_rows_total\\\": 430, \\\"rows\\\": []}\", \"times\": 1}]");
+           "{\"path\": \"rough.*offset=200\", \"do\": \"status\", \"status\": 200, \"body\": \"{\\\"num_rows_total\\\": 430, \\\"rows\\\": []}\", "
+           "\"times\": 1}]");
     g_auto(GlintHubDataset) found = {0};
     fetch_good("org/rough", 0, 0, &found);
     g_autoptr(GlintDataset) dataset = read_back(&found, 430, 2, NULL);
@@ -247,7 +251,8 @@ static void test_refusals(void **state)
     faults("[]");
     g_autofree char *whole = g_build_filename(root, "home", "glint", "datasets", "org--bad", "plain", "train.jsonl", NULL);
     assert_false(g_file_test(whole, G_FILE_TEST_EXISTS));
-    put_in_root("datasets/org--empty.json", "{\"plain\": {\"train\": {\"features\": [{\"name\": \"text\", \"type\": {\"dtype\": \"string\", \"_type\": \"Value\"}}], \"rows\": []}}}");
+    put_in_root("datasets/org--empty.json", "{\"plain\": {\"train\": {\"features\": [{\"name\": \"text\", \"type\": {\"dtype\": \"string\", "
+                                            "\"_type\": \"Value\"}}], \"rows\": []}}}");
     fetch_bad("org/empty", GLINT_ERROR_DATA, "has no rows");
 }
 
@@ -255,7 +260,8 @@ static void test_refusals(void **state)
 static void test_hostile_names(void **state)
 {
     (void)state;
-    put_in_root("datasets/org--evil.json", "{\"../../../up\": {\"..\": {\"features\": [{\"name\": \"text\", \"type\": {\"dtype\": \"string\", \"_type\": \"Value\"}}, {\"name\": \"label\", \"type\": "
+    put_in_root("datasets/org--evil.json", "{\"../../../up\": {\"..\": {\"features\": [{\"name\": \"text\", \"type\": {\"dtype\": \"string\", "
+                                           "\"_type\": \"Value\"}}, {\"name\": \"label\", \"type\": "
                                            "{\"dtype\": \"int64\", \"_type\": \"Value\"}}], \"rows\": [{\"text\": \"a\", \"label\": 3}]}}}");
     g_auto(GlintHubDataset) found = {0};
     fetch_good("org/evil", 0, 0, &found);
@@ -290,8 +296,10 @@ static void test_download(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_split),  cmocka_unit_test(test_sample),   cmocka_unit_test(test_sample_of_unnamed_classes), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_misbehaviour), cmocka_unit_test(test_refusals), cmocka_unit_test(test_hostile_names),             cmocka_unit_test(test_download),
+        cmocka_unit_test(test_whole_split),  cmocka_unit_test(test_sample),   cmocka_unit_test(test_sample_of_unnamed_classes),
+            cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_misbehaviour), cmocka_unit_test(test_refusals), cmocka_unit_test(test_hostile_names),
+            cmocka_unit_test(test_download),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -19,7 +19,8 @@ static void test_names(void **state)
     check_name("imdb", "stanfordnlp/imdb", NULL, NULL);
     check_name("ag_news:test", "fancyzhx/ag_news", "test", NULL);
     check_name("nyu-mll/glue:sst2:validation", "nyu-mll/glue", "sst2", "validation");
-    const char *const wrong[] = {"nowhere", "a/b/c", "a/..", "../b", "/b", "a/", "a/b:", "a/b::c", "a/b:c:d:e", "a/b.jsonl", "data/x.tar.gz", "a/b:../c", "", ":train", "a b/c", ".a/b"};
+    const char *const wrong[] = {"nowhere", "a/b/c", "a/..", "../b", "/b", "a/", "a/b:", "a/b::c", "a/b:c:d:e", "a/b.jsonl", "data/x.tar.gz",
+                                 "a/b:../c", "", ":train", "a b/c", ".a/b"};
     for (gsize k = 0; k < G_N_ELEMENTS(wrong); k++) {
         g_auto(GlintDatasetName) parsed;
         if (glint_dataset_name_parse(wrong[k], &parsed))
@@ -76,7 +77,8 @@ static void test_columns(void **state)
     check_columns("review:s,stars:i", NULL, NULL, "review/stars", NULL);
     check_columns("text:s,label:i,label_text:s", NULL, NULL, "text/label", NULL);
     check_columns("sentiment:s,review:s", NULL, NULL, "review/sentiment", NULL);
-    check_columns("premise:s,hypothesis:s,label:c", NULL, NULL, NULL, "both \"premise\" and \"hypothesis\" could be the text; its columns: premise (string), hypothesis (string), label (classes)");
+    check_columns("premise:s,hypothesis:s,label:c", NULL, NULL, NULL, "both \"premise\" and \"hypothesis\" could be the text; its columns: premise "
+                                                                      "(string), hypothesis (string), label (classes)");
     check_columns("premise:s,hypothesis:s,label:c", "hypothesis", NULL, "hypothesis/label", NULL);
     check_columns("text:s,coarse:c,fine:c", NULL, NULL, NULL, "could be the label");
     check_columns("text:s,coarse:c,fine:c", NULL, "fine", "text/fine", NULL);

@@ -29,7 +29,8 @@ static void test_rows_become_lines(void **state)
     (void)state;
     g_autoptr(GlintSplit) split = split_of(103);
     g_autoptr(json_t) answer = parse("{\"num_rows_total\": 103, \"rows\": ["
-                                     "{\"row_idx\": 100, \"row\": {\"text\": \"a\\n\\\"b\\\"\", \"label\": 1, \"picture\": {\"src\": \"x\"}}, \"truncated_cells\": []},"
+                                     "{\"row_idx\": 100, \"row\": {\"text\": \"a\\n\\\"b\\\"\", \"label\": 1, \"picture\": {\"src\": \"x\"}}, "
+                                     "\"truncated_cells\": []},"
                                      "{\"row_idx\": 101, \"row\": {\"text\": \"ü\", \"label\": -1}, \"truncated_cells\": [\"picture\"]},"
                                      "{\"row_idx\": 102, \"row\": {\"text\": \"half a te\", \"label\": 0}, \"truncated_cells\": [\"text\"]}]}");
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
@@ -53,11 +54,15 @@ static void test_false_answers(void **state)
         {"{\"num_rows_total\": 3, \"rows\": []}", "changed, fetch it afresh", GLINT_ERROR_DATA},
         {"{\"rows\": []}", "changed, fetch it afresh", GLINT_ERROR_DATA},
         {"{\"num_rows_total\": 2, \"rows\": []}", "0 rows came, 2 were asked for", GLINT_ERROR_FORMAT},
-        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": 0}}, {\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": 0}}]}", "row 1 was expected", GLINT_ERROR_FORMAT},
+        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": 0}}, {\"row_idx\": 0, \"row\": {\"text\": \"a\", "
+         "\"label\": 0}}]}", "row 1 was expected", GLINT_ERROR_FORMAT},
         {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": []}, 7]}", "row 0 was expected", GLINT_ERROR_FORMAT},
-        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": 5, \"label\": 0}}, 7]}", "row train/0: the value of column \"text\"", GLINT_ERROR_FORMAT},
-        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": 2}}, 7]}", "column \"label\" is not of its type ClassLabel", GLINT_ERROR_FORMAT},
-        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": \"pos\"}}, 7]}", "column \"label\"", GLINT_ERROR_FORMAT},
+        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": 5, \"label\": 0}}, 7]}",
+         "row train/0: the value of column \"text\"", GLINT_ERROR_FORMAT},
+        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": 2}}, 7]}",
+         "column \"label\" is not of its type ClassLabel", GLINT_ERROR_FORMAT},
+        {"{\"num_rows_total\": 2, \"rows\": [{\"row_idx\": 0, \"row\": {\"text\": \"a\", \"label\": \"pos\"}}, 7]}", "column \"label\"",
+         GLINT_ERROR_FORMAT},
     };
     g_autoptr(GlintSplit) split = split_of(2);
     for (gsize k = 0; k < G_N_ELEMENTS(cases); k++) {
@@ -68,8 +73,10 @@ static void test_false_answers(void **state)
         assert_false(glint_rows_parse(split, answer, 0, 100, "where", lines, &cut, &error));
         expect_error(&error, cases[k].code, cases[k].part);
     }
-    static const char *const wrong[] = {"{}", "{\"features\": 1, \"num_rows_total\": 1}", "{\"features\": [], \"num_rows_total\": -4}", "{\"features\": [], \"num_rows_total\": \"9\"}",
-                                        "{\"features\": [{\"name\": \"x\"}], \"num_rows_total\": 1}", "{\"features\": [{\"type\": {}}], \"num_rows_total\": 1}", "{\"features\": [7], \"num_rows_total\": 1}"};
+    static const char *const wrong[] = {"{}", "{\"features\": 1, \"num_rows_total\": 1}", "{\"features\": [], \"num_rows_total\": -4}",
+                                        "{\"features\": [], \"num_rows_total\": \"9\"}",
+                                        "{\"features\": [{\"name\": \"x\"}], \"num_rows_total\": 1}",
+                                            "{\"features\": [{\"type\": {}}], \"num_rows_total\": 1}", "{\"features\": [7], \"num_rows_total\": 1}"};
     for (gsize k = 0; k < G_N_ELEMENTS(wrong); k++) {
         g_autoptr(json_t) answer = parse(wrong[k]);
         g_autoptr(GError) error = NULL;
@@ -82,7 +89,8 @@ static void test_false_answers(void **state)
 static void test_missing_class_names(void **state)
 {
     (void)state;
-    g_autoptr(json_t) answer = parse("{\"features\": [{\"name\": \"label\", \"type\": {\"_type\": \"ClassLabel\"}}], \"num_rows_total\": 1, \"rows\": [{\"row_idx\": 0, \"row\": {\"label\": 3}}]}");
+    g_autoptr(json_t) answer = parse("{\"features\": [{\"name\": \"label\", \"type\": {\"_type\": \"ClassLabel\"}}], \"num_rows_total\": 1, \"rows\": "
+                                     "[{\"row_idx\": 0, \"row\": {\"label\": 3}}]}");
     g_autoptr(GlintSplit) split = glint_split_parse(answer, "org/name", "default", "train", "where", NULL);
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     guint64 cut = 0;
@@ -114,7 +122,8 @@ static void test_choice_of_split(void **state)
 {
     (void)state;
     const char *one = "{\"config\": \"plain_text\", \"split\": \"train\"}, {\"config\": \"plain_text\", \"split\": \"test\"}";
-    const char *two = "{\"config\": \"sst2\", \"split\": \"train\"}, {\"config\": \"cola\", \"split\": \"train\"}, {\"config\": \"cola\", \"split\": \"validation\"}";
+    const char *two = "{\"config\": \"sst2\", \"split\": \"train\"}, {\"config\": \"cola\", \"split\": \"train\"}, {\"config\": \"cola\", \"split\": "
+                      "\"validation\"}";
     const char *with_default = "{\"config\": \"other\", \"split\": \"test\"}, {\"config\": \"default\", \"split\": \"test\"}";
     const char *no_train = "{\"config\": \"a\", \"split\": \"dev\"}, {\"config\": \"a\", \"split\": \"test\"}";
     check_choice(one, NULL, NULL, "plain_text|train", TRUE);
@@ -129,11 +138,13 @@ static void test_choice_of_split(void **state)
     check_choice(with_default, NULL, NULL, "default|test", TRUE);
     check_choice(no_train, NULL, NULL, "several splits", FALSE);
     check_choice("", NULL, NULL, "names no splits", FALSE);
+    check_choice("{\"config\": \"a\"}", NULL, NULL, "no splits of the data set org/name, configuration a", FALSE);
     check_choice("7, {\"config\": 3}", NULL, NULL, "names no splits", FALSE);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_become_lines), cmocka_unit_test(test_false_answers), cmocka_unit_test(test_missing_class_names), cmocka_unit_test(test_choice_of_split)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_become_lines), cmocka_unit_test(test_false_answers),
+                                       cmocka_unit_test(test_missing_class_names), cmocka_unit_test(test_choice_of_split)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

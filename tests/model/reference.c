@@ -76,7 +76,7 @@ static void rotate(const GliRope *rope, double *head, gsize position)
 {
     const gsize half = rope->rotary / 2;
     for (gsize k = 0; k < half; k++) {
-        double frequency = pow(rope->theta, -(double)(2 * k) / (double)rope->rotary);
+        double frequency = 1 / (float)pow(rope->theta, (double)((float)(2 * k) / (float)rope->rotary));
         if (rope->kind == GLI_ROPE_LINEAR)
             frequency /= rope->factor;
         if (rope->kind == GLI_ROPE_LLAMA3) {

@@ -55,7 +55,7 @@ Recorder *recorder_new(GlintModel *model)
     self->taps = g_array_new(FALSE, FALSE, sizeof(GlintTap));
     for (gsize layer = 0; layer < self->n_layers; layer++)
         for (int kind = 0; kind < GLINT_SITE_COUNT; kind++) {
-            const GlintTap tap = {{(GlintSiteKind)kind, layer}, record, self};
+            const GlintTap tap = {.site = {(GlintSiteKind)kind, layer}, .function = record, .user_data = self};
             if (glint_model_site_width(model, tap.site.kind))
                 g_array_append_val(self->taps, tap);
         }
@@ -134,4 +134,13 @@ float *run_one(GlintModel *model, const guint32 *ids, gsize n, Recorder *recorde
                              logits, &error))
         fail_msg("%s", error->message);
     return logits;
+}
+
+void *product_input(GliDevice *device, const float *x, gsize rows, gsize width)
+{
+    void *input = g_malloc0(gli_dnn.input_bytes(device, rows, width));
+    for (gsize r = 0; r < rows; r++) /* in two goes: pieces may begin anywhere */
+        for (gsize first = 0; first < width; first += MAX(width / 3, 1))
+            gli_dnn.put(device, rows, width, r, first, MIN(MAX(width / 3, 1), width - first), x + r * width + first, input);
+    return input;
 }

@@ -1,6 +1,7 @@
 /* What the model's tests share: recording sites, comparing tensors, opening models. */
 #pragma once
 #include "base/safetensors.h"
+#include "model/dnn.h"
 #include "model/model.h"
 #include <glib.h>
 
@@ -29,6 +30,9 @@ guint32 *golden_ids(const GlintSafetensors *golden, gsize *n);
 /* A private folder under TMPDIR; remove_folder() deletes it and the files in it. */
 char *temporary_folder(void);
 void remove_folder(const char *path);
+
+/* x [rows, width] as an input of products; free with g_free. */
+void *product_input(GliDevice *device, const float *x, gsize rows, gsize width);
 
 /* Opens a model folder; fails the test when that fails. */
 GlintModel *open_model(const char *folder, GlintComputeType type, int threads);

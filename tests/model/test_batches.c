@@ -9,21 +9,27 @@
 #include <cmocka.h>
 #include <string.h>
 
-static const char *const models[] = {"gemma3_bf16", "gemma3_v4_f32", "llama_sharded_f32", "llama_tied_f16", "gpt2_f32", "gpt2_bf16", "gpt_neox_f32"};
+static const char *const models[] = {"gemma3_bf16", "gemma3_v4_f32", "llama_sharded_f32", "llama_tied_f16", "gpt2_f32", "gpt2_bf16", "gpt_neox_f32",
+                                     "mistral_v4_f32", "qwen2_v4_bf16", "qwen3_v4_f32", "gemma_v4_f32", "gemma2_bf16", "smollm3_f32", "gpt_neo_f32"};
 
 typedef struct {
     guint32 *tokens;
     gsize start[64], n_sequences;
 } Texts;
 
-/* Lengths 1, around the block and tile sizes, and random ones; together several tiles of rows. */
+/* Lengths 1, around the block and tile sizes and the first window's (one less, itself, one more, several), and random ones;
+ * together several tiles of rows. */
 static Texts *make_texts(const GlintModel *model)
 {
-    static const gsize lengths[] = {1, 5, 63, 64, 65, 2, 128, 17, 100, 1, 64, 33};
+    gsize window = 0;
+    for (gsize l = 0; l < model->arch.n_layers; l++)
+        window = MAX(window, model->arch.layers[l].window);
+    window = window ? window : 20;
+    const gsize lengths[] = {1, 5, 63, 64, 65, 2, 128, 17, 100, 1, window - 1, window, window + 1, 3 * window + 2, 64, 33};
     Texts *self = g_new0(Texts, 1);
     g_autoptr(GRand) random = g_rand_new_with_seed(11);
     const GlintModelInfo *info = glint_model_info(model);
-    self->tokens = g_new(guint32, 1024);
+    self->tokens = g_new(guint32, 2048);
     for (gsize i = 0; i < G_N_ELEMENTS(lengths); i++)
         self->start[++self->n_sequences] = self->start[i] + MIN(lengths[i], info->max_tokens);
     for (gsize t = 0; t < self->start[self->n_sequences]; t++)
@@ -116,11 +122,11 @@ static void test_threads(void **state)
     }
 }
 
-/* A matrix wide enough for several slabs, which the tiny models are not. */
+/* A matrix wide enough for several slabs and panels, which the tiny models are not. */
 static void test_threads_wide(void **state)
 {
     (void)state;
-    enum { ROWS = 300, IN = 96, OUT = 1500 };
+    enum { ROWS = 300, IN = 1300, OUT = 1500 };
     g_autoptr(GRand) random = g_rand_new_with_seed(3);
     g_autofree float *x = g_new(float, ROWS * IN), *w = g_new(float, OUT * IN), *b = g_new(float, OUT), *first = NULL;
     for (gsize i = 0; i < ROWS * IN; i++)
@@ -133,7 +139,8 @@ static void test_threads_wide(void **state)
         GliDevice *device = gli_dnn.open(FALSE, threads, NULL);
         GliLinear *linear = gli_dnn.pack(device, OUT, IN, FALSE, w, b, NULL);
         g_autofree float *y = g_new(float, ROWS * OUT);
-        assert_true(gli_dnn.run(linear, ROWS, x, y, NULL));
+        g_autofree void *input = product_input(device, x, ROWS, IN);
+        assert_true(gli_dnn.run(linear, ROWS, input, y, NULL));
         if (first)
             assert_memory_equal(y, first, ROWS * OUT * sizeof *y);
         else

@@ -20,6 +20,8 @@ typedef struct {
     float poison_value;
     gboolean twice; /* store a tied matrix under its second name too */
     const char *prefix, *strip; /* put in front of every name, taken from the front */
+    GlintTensorType store_as;   /* all tensors converted to F32 or F64; zero is F64, so `convert` says whether */
+    gboolean convert, transpose; /* transpose: GPT-2's linears as minGPT and nanoGPT store them */
 } Change;
 
 static char *folder; /* the copy */
@@ -32,6 +34,30 @@ static float *poisoned(const GlintTensor *tensor, float value)
     glint_tensor_to_f32(tensor, 0, tensor->n, copy);
     copy[tensor->n / 2] = value;
     return copy;
+}
+
+static void *converted(const GlintTensor *tensor, GlintTensorType type)
+{
+    if (type == GLINT_ST_F64) {
+        double *wide = g_new(double, tensor->n);
+        glint_tensor_to_f64(tensor, 0, tensor->n, wide);
+        return wide;
+    }
+    float *single = g_new(float, tensor->n);
+    glint_tensor_to_f32(tensor, 0, tensor->n, single);
+    return single;
+}
+
+static float *transposed(const GlintTensor *tensor, gsize *shape)
+{
+    g_autofree float *from = converted(tensor, GLINT_ST_F32);
+    float *to = g_new(float, tensor->n);
+    for (gsize r = 0; r < tensor->shape[0]; r++)
+        for (gsize c = 0; c < tensor->shape[1]; c++)
+            to[c * tensor->shape[0] + r] = from[r * tensor->shape[1] + c];
+    shape[0] = tensor->shape[1];
+    shape[1] = tensor->shape[0];
+    return to;
 }
 
 static void copy_tensor(GlintSafetensorsWriter *writer, const GlintTensor *tensor, const Change *change, GPtrArray *garbage)
@@ -51,6 +77,11 @@ static void copy_tensor(GlintSafetensorsWriter *writer, const GlintTensor *tenso
     if (g_strcmp0(name, change->poison) == 0) {
         data = poisoned(tensor, change->poison_value);
         type = GLINT_ST_F32;
+        g_ptr_array_add(garbage, (gpointer)data);
+    }
+    if (change->convert || (change->transpose && n_dims == 2 && strstr(name, ".c_"))) {
+        type = change->convert ? change->store_as : GLINT_ST_F32;
+        data = change->convert ? converted(tensor, type) : transposed(tensor, shape);
         g_ptr_array_add(garbage, (gpointer)data);
     }
     if (g_strcmp0(name, change->retype) == 0)
@@ -232,8 +263,72 @@ static void test_names(void **state)
     g_autoptr(json_t) wrapper = json_pack("{s:s, s:o}", "model_type", "gemma3", "text_config", text);
     assert_true(glint_json_write(path, wrapper, NULL));
     expect_same("gemma3_bf16");
+    make_copy("gemma3_bf16", &(Change){.strip = "model.", .prefix = "model.language_model.", .add = "model.multi_modal_projector.mm_soft_emb_norm.weight"});
+    assert_true(glint_json_write(path, wrapper, NULL));
+    expect_same("gemma3_bf16");
     make_copy("gpt2_f32", &(Change){.strip = "transformer.", .add = "h.0.attn.bias"});
     expect_same("gpt2_f32");
+    make_copy("gpt2_f32", &(Change){.transpose = TRUE});
+    expect_same("gpt2_f32");
+    check("llama_tied_f16", (Change){.add = "score.weight"}, GLINT_ERROR_UNSUPPORTED, "tensor 'score.weight' has no place in a llama model");
+}
+
+/* The same numbers in wider types are the same model, to the last bit. */
+static void test_types(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"gemma3_bf16", "llama_tied_f16", "gpt2_f32"}; /* BF16, F16, F32 */
+    static const GlintTensorType types[] = {GLINT_ST_F32, GLINT_ST_F64};
+    for (gsize m = 0; m < G_N_ELEMENTS(models); m++)
+        for (gsize t = 0; t < G_N_ELEMENTS(types); t++) {
+            make_copy(models[m], &(Change){.convert = TRUE, .store_as = types[t]});
+            expect_same(models[m]);
+        }
+}
+
+/* A weight file written by hand: the length that it claims of its header (0: the true one), the header, zeros. */
+static void write_raw(guint64 claimed, const char *header, gsize zeros)
+{
+    g_autofree char *path = path_in("model.safetensors");
+    const guint64 length = claimed ? claimed : strlen(header);
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_byte_array_append(bytes, (const guint8 *)&length, 8);
+    g_byte_array_append(bytes, (const guint8 *)header, (guint)strlen(header));
+    g_autofree guint8 *nothing = g_new0(guint8, zeros);
+    g_byte_array_append(bytes, nothing, (guint)zeros);
+    assert_true(g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, NULL));
+}
+
+#define NORM "\"transformer.ln_f.weight\":{\"dtype\":\"F32\",\"shape\":[24],\"data_offsets\":[0,96]}"
+#define WTE(type, begin, end) "\"transformer.wte.weight\":{\"dtype\":\"" type "\",\"shape\":[96,24],\"data_offsets\":[" begin "," end "]}"
+
+/* What headers can claim, each through the whole of opening a model. */
+static void test_headers(void **state)
+{
+    (void)state;
+    make_copy("gpt2_f32", &(Change){0});
+    static const struct { guint64 claimed; const char *header; gsize zeros; GlintErrorCode code; const char *words; } cases[] = {
+        {(guint64)1 << 63, "{}", 0, GLINT_ERROR_FORMAT, "the header claims 9223372036854775808 bytes, the file has 10"},
+        {G_MAXUINT64, "{}", 0, GLINT_ERROR_FORMAT, "the header claims 18446744073709551615 bytes"},
+        {3, "{}", 0, GLINT_ERROR_FORMAT, "the header claims 3 bytes"},
+        {0, "{}", 0, GLINT_ERROR_FORMAT, "tensor 'transformer.ln_f.weight' is missing"},
+        {0, "{" NORM "," WTE("F8_E4M3", "96", "2400") "}", 2400, GLINT_ERROR_UNSUPPORTED, "'transformer.wte.weight' is stored as F8_E4M3"},
+        {0, "{" NORM "," WTE("F8_E5M2", "96", "2400") "}", 2400, GLINT_ERROR_UNSUPPORTED, "is stored as F8_E5M2"},
+        {0, "{" NORM "," WTE("U8", "96", "2400") "}", 2400, GLINT_ERROR_UNSUPPORTED, "is stored as U8"},
+        {0, "{" NORM "," WTE("F4", "96", "1248") "}", 1248, GLINT_ERROR_UNSUPPORTED, "has dtype 'F4'"},
+        {0, "{" NORM "," WTE("F32", "92", "9308") "}", 9308, GLINT_ERROR_FORMAT, "'transformer.wte.weight' overlaps another"},
+        {0, "{" NORM "," WTE("F32", "100", "9316") "}", 9316, GLINT_ERROR_FORMAT, "'transformer.wte.weight' leaves a hole before it"},
+        {0, "{" NORM "," WTE("F32", "96", "9312") "}", 9311, GLINT_ERROR_FORMAT, "was the file fully downloaded?"},
+        {0, "{" NORM "," WTE("F32", "96", "9312") "}", 9313, GLINT_ERROR_FORMAT, "belong to no tensor"},
+        {0, "{" NORM "," WTE("F32", "96", "9311") "}", 9311, GLINT_ERROR_FORMAT, "of 4 bytes is given"},
+        {0, "{" NORM "," WTE("F32", "96", "9312") "}", 9312, GLINT_ERROR_FORMAT, "tensor 'transformer.wpe.weight' is missing"},
+        {0, "{" NORM "," NORM "}", 96, GLINT_ERROR_FORMAT, "not valid JSON"},
+        {0, "version https://git-lfs.github.com/spec/v1", 0, GLINT_ERROR_FORMAT, "does not start with '{'"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        write_raw(cases[i].claimed, cases[i].header, cases[i].zeros);
+        expect_refused(cases[i].code, cases[i].words);
+    }
 }
 
 static void copy_file(const char *from_folder, const char *name)
@@ -267,6 +362,14 @@ static void test_shards(void **state)
     expect_refused(GLINT_ERROR_FORMAT, "should be the name of a .safetensors file");
     write_index("{\"weight_map\": {\"model.norm.weight\": 3}}");
     expect_refused(GLINT_ERROR_FORMAT, "should be the name of a .safetensors file");
+    write_index("{\"weight_map\": {\"model.norm.weight\": \"model-00009-of-00009.safetensors\"}}");
+    expect_refused(GLINT_ERROR_IO, "model-00009-of-00009.safetensors");
+    g_autofree char *first = path_in(files[2]), *bytes = NULL;
+    gsize length;
+    assert_true(g_file_get_contents(first, &bytes, &length, NULL) && g_file_set_contents(second, bytes, (gssize)length, NULL));
+    copy_file(from, files[1]);
+    expect_refused(GLINT_ERROR_FORMAT, "is also in");
+    copy_file(from, files[3]);
     write_index("{\"weight_map\": {\"no.such.tensor\": \"model-00001-of-00003.safetensors\"}}");
     expect_refused(GLINT_ERROR_FORMAT, "tensor 'no.such.tensor' is not in this file");
     write_index("{}");
@@ -325,7 +428,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_truncated), cmocka_unit_test(test_tied_twice),
-        cmocka_unit_test(test_identity), cmocka_unit_test(test_large_identity), cmocka_unit_test(test_names), cmocka_unit_test(test_shards), cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_large_identity), cmocka_unit_test(test_names), cmocka_unit_test(test_types), cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_shards), cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

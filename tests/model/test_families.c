@@ -75,6 +75,8 @@ static void test_qwen2_v4_bf16(void **state) { (void)state; check_model("qwen2_v
 static void test_qwen3_v4_f32(void **state) { (void)state; check_model("qwen3_v4_f32", 19); }
 static void test_gemma_v4_f32(void **state) { (void)state; check_model("gemma_v4_f32", 19); }
 static void test_gemma2_bf16(void **state) { (void)state; check_model("gemma2_bf16", 19); }
+static void test_smollm3_f32(void **state) { (void)state; check_model("smollm3_f32", 19); }
+static void test_gpt_neo_f32(void **state) { (void)state; check_model("gpt_neo_f32", 17); }
 
 /* What the folder says about itself. */
 static void test_info(void **state)
@@ -106,7 +108,8 @@ int main(void)
         cmocka_unit_test(test_gemma3_bf16), cmocka_unit_test(test_gemma3_v4_f32), cmocka_unit_test(test_llama_sharded_f32),
         cmocka_unit_test(test_llama_tied_f16), cmocka_unit_test(test_gpt2_f32), cmocka_unit_test(test_gpt2_bf16), cmocka_unit_test(test_gpt_neox_f32),
         cmocka_unit_test(test_mistral_v4_f32), cmocka_unit_test(test_qwen2_v4_bf16), cmocka_unit_test(test_qwen3_v4_f32),
-        cmocka_unit_test(test_gemma_v4_f32), cmocka_unit_test(test_gemma2_bf16), cmocka_unit_test(test_info),
+        cmocka_unit_test(test_gemma_v4_f32), cmocka_unit_test(test_gemma2_bf16), cmocka_unit_test(test_smollm3_f32), cmocka_unit_test(test_gpt_neo_f32),
+        cmocka_unit_test(test_info),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

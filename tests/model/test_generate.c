@@ -179,7 +179,7 @@ static void check_many(const char *name, double temperature)
     gsize prompt[MANY], past[MANY];
     for (gsize batch = 2; batch <= MANY; batch += 2) {
         Watch watch = {prompts, alone, prompt, past, 0, 0, 0};
-        const GlintTap tap = {{GLINT_SITE_RESID_PRE, 0}, watch_rows, &watch};
+        const GlintTap tap = {.site = {GLINT_SITE_RESID_PRE, 0}, .function = watch_rows, .user_data = &watch};
         settings.taps = &tap;
         settings.n_taps = 1;
         settings.on_step = watch_step;

@@ -66,6 +66,8 @@ static void test_models(void **state)
     check("qwen3_v4_f32", 90);
     check("gemma_v4_f32", 90);
     check("gemma2_bf16", 128);
+    check("smollm3_f32", 90);
+    check("gpt_neo_f32", 90);
 }
 
 static GlintModel *open_data(const char *name)

@@ -43,12 +43,14 @@ static void test_short_names(void **state)
     expect_kind("attn.z", GLINT_SITE_ATTN_Z);
     expect_kind("z", GLINT_SITE_ATTN_Z);
     expect_kind("hook_z", GLINT_SITE_ATTN_Z);
+    expect_kind("resid_post.sae", GLINT_SITE_SAE(GLINT_SITE_RESID_POST));
+    expect_kind("blocks.3.attn.hook_z.sae", GLINT_SITE_SAE(GLINT_SITE_ATTN_Z));
 }
 
 static void test_unknown_site(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "mlp", "post", "blocks.mlp.hook_post", "blocks.3", "blocks.3.", "blocks.99999999999999999999.mlp.hook_post", "mlp.hook_post "};
+    static const char *const wrong[] = {"", "mlp", "post", "blocks.mlp.hook_post", "blocks.3", "blocks.3.", "blocks.99999999999999999999.mlp.hook_post", "mlp.hook_post ", ".sae", "mlp.hook_post.sae.sae"};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         GlintSiteKind kind;
         gint64 layer;

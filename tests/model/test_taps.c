@@ -76,7 +76,7 @@ static void test_edit(void **state)
         g_autoptr(GlintModel) model = open_data(models[i], GLINT_DTYPE_F32);
         g_autoptr(Recorder) recorder = recorder_new(model);
         for (gsize l = 0; l < recorder->n_layers; l++) {
-            const GlintTap silence[] = {{{GLINT_SITE_ATTN_OUT, l}, clear_rows, NULL}, {{GLINT_SITE_MLP_OUT, l}, clear_rows, NULL}};
+            const GlintTap silence[] = {{.site = {GLINT_SITE_ATTN_OUT, l}, .function = clear_rows}, {.site = {GLINT_SITE_MLP_OUT, l}, .function = clear_rows}};
             g_array_append_vals(recorder->taps, silence, 2);
         }
         g_free(run_one(model, ids, N, recorder));
@@ -96,7 +96,7 @@ static void test_edit_reaches(void **state)
     g_autofree float *plain = run_one(model, ids, N, NULL);
     for (int kind = 0; kind < GLINT_SITE_COUNT; kind++) {
         g_autoptr(Recorder) recorder = recorder_new(model);
-        const GlintTap silence = {{(GlintSiteKind)kind, 1}, clear_rows, NULL};
+        const GlintTap silence = {.site = {(GlintSiteKind)kind, 1}, .function = clear_rows};
         g_array_prepend_val(recorder->taps, silence);
         g_autofree float *edited = run_one(model, ids, N, recorder);
         assert_true(relative_error(edited, plain, N * vocab) > 1e-2);
@@ -141,18 +141,18 @@ static void test_order_and_errors(void **state)
     const GlintBatch batch = {ids, start, 1};
     Count early = {0}, late = {0};
     GError *error = NULL;
-    const GlintTap taps[] = {{{GLINT_SITE_RESID_POST, 1}, count, &late}, {{GLINT_SITE_MLP_POST, 0}, count, &early}, {{GLINT_SITE_MLP_POST, 0}, count, &early}};
+    const GlintTap taps[] = {{.site = {GLINT_SITE_RESID_POST, 1}, .function = count, .user_data = &late}, {.site = {GLINT_SITE_MLP_POST, 0}, .function = count, .user_data = &early}, {.site = {GLINT_SITE_MLP_POST, 0}, .function = count, .user_data = &early}};
     assert_true(glint_model_forward(model, &batch, taps, 3, GLINT_LOGITS_NONE, NULL, &error));
     assert_int_equal(early.calls, 2);
     assert_int_equal(late.calls, 1);
     assert_int_equal(late.last_kind, GLINT_SITE_RESID_POST);
     assert_int_equal(late.last_layer, 1);
 
-    const GlintTap no = {{GLINT_SITE_ATTN_OUT, 0}, refuse, NULL};
+    const GlintTap no = {.site = {GLINT_SITE_ATTN_OUT, 0}, .function = refuse};
     assert_false(glint_model_forward(model, &batch, &no, 1, GLINT_LOGITS_NONE, NULL, &error));
     assert_string_equal(error->message, "the tap says no");
     g_clear_error(&error);
-    const GlintTap nowhere[] = {{{GLINT_SITE_MLP_PRE_LINEAR, 0}, count, &early}, {{GLINT_SITE_MLP_POST, 3}, count, &early}};
+    const GlintTap nowhere[] = {{.site = {GLINT_SITE_MLP_PRE_LINEAR, 0}, .function = count, .user_data = &early}, {.site = {GLINT_SITE_MLP_POST, 3}, .function = count, .user_data = &early}};
     assert_false(glint_model_forward(model, &batch, nowhere, 1, GLINT_LOGITS_NONE, NULL, &error));
     assert_non_null(strstr(error->message, "hook_pre_linear"));
     g_clear_error(&error);
@@ -165,7 +165,7 @@ static void expect_refused(GlintModel *model, const GlintBatch *batch, const cha
 {
     GError *error = NULL;
     Count nothing = {0};
-    const GlintTap tap = {{GLINT_SITE_RESID_PRE, 0}, count, &nothing};
+    const GlintTap tap = {.site = {GLINT_SITE_RESID_PRE, 0}, .function = count, .user_data = &nothing};
     assert_false(glint_model_forward(model, batch, &tap, 1, GLINT_LOGITS_NONE, NULL, &error));
     if (!strstr(error->message, words))
         fail_msg("expected \"%s\" in \"%s\"", words, error->message);

@@ -131,10 +131,10 @@ static void test_stop_strings(void **state)
 {
     Demo *demo = *state;
     GlintGenerateSettings settings = new_settings();
-    settings.max_new_tokens = 24;
+    settings.max_new_tokens = 12;
     g_autoptr(GlintGeneration) whole = generate(demo, settings);
     gsize stopped = 0;
-    for (gsize at = 0; at < 40; at += 3)
+    for (gsize at = 0; at < 24; at += 5)
         for (gsize length = 1; length <= 9; length += 4) {
             const char *source = whole->texts[at % demo->n].text;
             if (at + length > strlen(source))
@@ -155,7 +155,7 @@ static void test_stop_strings(void **state)
                 stopped += found != NULL;
             }
         }
-    assert_true(stopped > 50);
+    assert_true(stopped > 15);
 }
 
 static const char *const texts[] = {"plain words", " leading", "caf\303\251 \346\227\245\346\234\254\350\252\236 \360\237\230\200\360\237\230\200!", "a\nb\n\n  c\t", "\357\277\275 x",

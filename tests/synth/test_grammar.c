@@ -75,7 +75,8 @@ static void test_walk(void **state)
 static void test_check_finds_faults(void **state)
 {
     (void)state;
-    static const struct { const char *option, *part; } cases[] = {{"{y}", "no phrases for {y}"}, {"{x", "not closed"}, {"a/b/c", "more than two halves"}, {"a b/c", "unequal numbers of words"}, {"{}", "no phrases for {}"}};
+    static const struct { const char *option, *part; } cases[] = {
+        {"{y}", "no phrases for {y}"}, {"{x", "not closed"}, {"a/b/c", "more than two halves"}, {"a b/c", "unequal numbers of words"}, {"{}", "no phrases for {}"}};
     for (gsize k = 0; k < G_N_ELEMENTS(cases); k++) {
         const char *const core[] = {cases[k].option};
         const GlintPhrases phrases[] = {GLINT_PHRASES("Core", core), GLINT_PHRASES("x", tiny_x)};
@@ -90,7 +91,11 @@ static void test_check_finds_faults(void **state)
 static void test_same_everywhere(void **state)
 {
     static const struct { const char *recipe, *sha256; } golden[] = {
-        {"sentiment", "78077cefb3811ec8ccfb9750412c42a4f58be74156ffc1272303205111756296"}, {"refusal", "f6bd53654827dc70e798924d18b7535d45ffd3df03423cd09bd9d4217aedb762"}, {"locations", "3ceeefa8a4e302c24709d50beee4e1406093e00180558500ea261d62892b0281"}, {"language", "9dd9e82c6232c10ac1f2e4d85773dfba951b89087ba505326b71365e412a39eb"}, {"golden-gate", "b352221dc076ae36e6a341f1864d02aee64c224a300f385496c8b0ba0c59f81e"}};
+        {"sentiment", "78077cefb3811ec8ccfb9750412c42a4f58be74156ffc1272303205111756296"},
+            {"refusal", "f6bd53654827dc70e798924d18b7535d45ffd3df03423cd09bd9d4217aedb762"},
+                {"locations", "3ceeefa8a4e302c24709d50beee4e1406093e00180558500ea261d62892b0281"},
+                    {"language", "9dd9e82c6232c10ac1f2e4d85773dfba951b89087ba505326b71365e412a39eb"},
+                        {"golden-gate", "b352221dc076ae36e6a341f1864d02aee64c224a300f385496c8b0ba0c59f81e"}};
     for (gsize k = 0; k < G_N_ELEMENTS(golden); k++) {
         g_autoptr(GlintSynthData) data = glint_synth_local(glint_recipe_find(golden[k].recipe), 200, 42, NULL);
         g_autofree char *path = g_build_filename(*state, "out.jsonl", NULL);
@@ -205,7 +210,8 @@ static void test_three_classes(void **state)
     (void)state;
     g_autoptr(GlintSynthData) data = empty_data(3);
     for (guint k = 0; k < 60; k++) {
-        g_autofree char *x = g_strdup_printf("Apples and n%u.", k), *y = g_strdup_printf("Pears and n%u.", k), *z = g_strdup_printf("Plums and n%u.", k);
+        g_autofree char *x = g_strdup_printf("Apples and n%u.", k), *y = g_strdup_printf("Pears and n%u.", k), *z =
+            g_strdup_printf("Plums and n%u.", k);
         const char *const texts[] = {x, y, z, NULL};
         assert_int_equal(glint_synth_add(data, texts, "", ""), GLINT_SYNTH_TAKEN);
     }
@@ -217,8 +223,10 @@ static void test_three_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recipes),      cmocka_unit_test(test_walk),    cmocka_unit_test(test_check_finds_faults), scratch_test(test_same_everywhere),
-        cmocka_unit_test(test_what_is_taken), cmocka_unit_test(test_leakage), cmocka_unit_test(test_folds_keep_groups),  cmocka_unit_test(test_three_classes),
+        cmocka_unit_test(test_recipes),      cmocka_unit_test(test_walk),    cmocka_unit_test(test_check_finds_faults),
+            scratch_test(test_same_everywhere),
+        cmocka_unit_test(test_what_is_taken), cmocka_unit_test(test_leakage), cmocka_unit_test(test_folds_keep_groups),
+            cmocka_unit_test(test_three_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

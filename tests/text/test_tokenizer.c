@@ -263,6 +263,7 @@ static void test_refused(void **state)
 {
     (void)state;
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+#define WITH_UNIGRAM(vocab) "{\"model\":{\"type\":\"Unigram\",\"vocab\":" vocab "}}"
 #define WITH_MODEL(fields) "{\"model\":{\"type\":\"BPE\"," fields "}}"
     static const struct {
         const char *json, *says;
@@ -274,7 +275,14 @@ static void test_refused(void **state)
         {"{" MODEL "} x", "not valid JSON"},
         {"{" MODEL "," MODEL "}", "not valid JSON"},
         {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{}}}", "model of type \"WordPiece\" is not supported"},
-        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "model of type \"Unigram\" is not supported"},
+        {WITH_UNIGRAM("{}"), "a list \"vocab\" of tokens and scores"},
+        {WITH_UNIGRAM("[]"), "model.vocab is empty"},
+        {WITH_UNIGRAM("[[\"a\"]]"), "a token and its score"},
+        {WITH_UNIGRAM("[[\"a\",\"b\"]]"), "a number"},
+        {WITH_UNIGRAM("[[\"a\",1e999]]"), "a number"},
+        {WITH_UNIGRAM("[[\"a\",00]]"), "a number"},
+        {WITH_UNIGRAM("[[\"a\",0],[\"a\",1]]"), "occurs twice"},
+        {WITH_UNIGRAM("[[\"a\",0]],\"unk_id\":1"), "unk_id is 1, but model.vocab has 1"},
         {WITH_MODEL("\"vocab\":{},\"merges\":[]"), "model.vocab is empty"},
         {WITH_MODEL("\"vocab\":{\"a\":0}"), "a list \"merges\" were expected"},
         {WITH_MODEL("\"vocab\":{\"a\":-1},\"merges\":[]"), "id -1"},
@@ -293,7 +301,8 @@ static void test_refused(void **state)
         {WITH_MODEL("\"vocab\":{\"a\":0},\"merges\":[1]"), "a string was expected"},
         {WITH_MODEL("\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]"), "\"dropout\" is 0.1"},
         {WITH_MODEL("\"fuse_unk\":\"yes\",\"vocab\":{\"a\":0},\"merges\":[]"), "\"fuse_unk\""},
-        {"{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", "normalizer of type \"Precompiled\" is not supported"},
+        {"{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", "\"precompiled_charsmap\" must be a string"},
+        {"{\"normalizer\":{\"type\":\"BertNormalizer\"}," MODEL "}", "normalizer of type \"BertNormalizer\" is not supported"},
         {"{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(\"},\"content\":\"\"}," MODEL "}", "does not compile"},
         {"{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"content\":\"\"}," MODEL "}", "class intersection"},
         {"{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"}," MODEL "}", "empty string"},

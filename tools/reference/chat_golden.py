@@ -4,9 +4,9 @@ glint recognises (src/text/chat.c).
 
     python3 tools/reference/chat_golden.py > tests/text/data/chat_golden.json
 
-The templates are ours, written after the documented output of each family and with the marks by which glint tells them apart;
-the hub's own were compared once (see docs/generate.md). Needs transformers and jinja2 from PyPI. "refused" stands for a
-template that raises, or that glint is to refuse.
+The templates are ours, written after the documented output of each family and with the marks by which glint tells them apart; the hub's
+own are not in this repository. Needs transformers and jinja2 from PyPI. "rendered": null stands for a template that raises,
+"format": null for one that glint is to refuse.
 """
 import json
 import sys

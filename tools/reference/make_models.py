@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the tiny random models of tests/model/data and what transformers computes with them.
 
-    /opt/venv/bin/python tools/reference/make_models.py            # all, into tests/model/data
-    /opt/venv/bin/python tools/reference/make_models.py gemma3_bf16
+    /opt/oracle/bin/python tools/reference/make_models.py            # all, into tests/model/data
+    /opt/oracle/bin/python tools/reference/make_models.py gemma3_bf16
 
 Development time only: the results are committed, the tests need no Python. Each folder is a checkpoint (config.json and
 safetensors, sharded where the name says so) plus golden.safetensors: `ids`, `logits` [tokens, vocabulary], and the sites
@@ -92,12 +92,19 @@ MODELS = {
         config=transformers.Gemma2Config(**{**SMALL, "num_hidden_layers": 4}, sliding_window=7, query_pre_attn_scalar=5,
                                          attn_logit_softcapping=1.5, final_logit_softcapping=2.0),
         dtype=torch.bfloat16, layers=[2, 3], tokens=30),
+    "smollm3_f32": dict( # layers 1 and 2 without positions, the window on these
+        config=transformers.SmolLM3Config(**{key: value for key, value in SMALL.items() if key != "head_dim"}, no_rope_layers=[1, 0, 0],
+                                          use_sliding_window=True, sliding_window=7), dtype=torch.float32, layers=[0, 2], tokens=30),
+    "gpt_neo_f32": dict(
+        config=transformers.GPTNeoConfig(vocab_size=VOCAB, hidden_size=24, num_layers=3, num_heads=3, max_position_embeddings=128, window_size=7,
+                                         attention_types=[[["global", "local", "local"], 1]], intermediate_size=40, bos_token_id=0, eos_token_id=0,
+                                         resid_dropout=0, embed_dropout=0, attention_dropout=0), dtype=torch.float32, layers=[0, 1], tokens=30),
 }
 
 
-def randomize(model, dtype):
+def randomize(model, dtype, seed=SEED):
     """Weights large enough that every part matters, rounded to the type they will be stored in."""
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(seed)
     gemma = "gemma" in model.config.model_type
     for name, weight in model.named_parameters():
         noise = torch.randn(weight.shape, generator=generator)
@@ -125,15 +132,19 @@ def hook_sites(model, layers, found):
 
     kind = model.config.model_type
     for index in layers:
-        block = (model.transformer.h if kind == "gpt2" else model.gpt_neox.layers if kind == "gpt_neox" else model.model.layers)[index]
+        block = (model.transformer.h if kind in ("gpt2", "gpt_neo") else model.gpt_neox.layers if kind == "gpt_neox" else model.model.layers)[index]
         at = f"blocks.{index}."
         on_input(block, at + "hook_resid_pre")
         on_output(block, at + "hook_resid_post")
-        if kind == "gpt2":
+        if kind == "gpt_neo":
+            parts = dict(z=block.attn.attention.out_proj, attn=block.attn, mid=block.ln_2, pre=block.mlp.c_fc, post=block.mlp.c_proj, mlp=block.mlp)
+        elif kind == "gpt2":
             parts = dict(z=block.attn.c_proj, attn=block.attn, mid=block.ln_2, pre=block.mlp.c_fc, post=block.mlp.c_proj, mlp=block.mlp)
         elif kind == "gpt_neox":
             parts = dict(z=block.attention.dense, attn=block.attention, pre=block.mlp.dense_h_to_4h, post=block.mlp.dense_4h_to_h, mlp=block.mlp)
-        elif kind in ("llama", "mistral", "qwen2", "qwen3", "gemma"):
+            if not model.config.use_parallel_residual:
+                parts["mid"] = block.post_attention_layernorm
+        elif kind in ("llama", "mistral", "qwen2", "qwen3", "gemma", "smollm3"):
             parts = dict(z=block.self_attn.o_proj, attn=block.self_attn, mid=block.post_attention_layernorm, pre=block.mlp.gate_proj,
                          up=block.mlp.up_proj, post=block.mlp.down_proj, mlp=block.mlp)
         else:
