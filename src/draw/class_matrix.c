@@ -6,7 +6,9 @@
 
 #include <math.h>
 
-static const double page_margin = 24, panel_left = 150, panel_top = 116, largest_cell = 66, smallest_cell = 14, number_cell = 30, most_side = 900, least_width = 440;
+static const double page_margin = 24, panel_left = GLINT_CLASS_MATRIX_LEFT, panel_top = GLINT_CLASS_MATRIX_TOP, largest_cell = 66, smallest_cell = 14, number_cell = 30, most_side = 900, least_width = 440;
+
+double glint_class_matrix_cell(gsize n) { return CLAMP(most_side / (double)MAX(n, 1), smallest_cell, largest_cell); }
 
 static void draw_cell(cairo_t *cr, const GlintClassMatrix *matrix, const GlintScale *scale, gsize row, gsize column, double cell)
 {
@@ -28,6 +30,18 @@ static void draw_cell(cairo_t *cr, const GlintClassMatrix *matrix, const GlintSc
     glint_text(cr, (GlintFont){.size = MIN(10, cell / 4), .colour = dark ? GLINT_WHITE : GLINT_INK, .align = GLINT_CENTRE}, x + cell / 2, y + cell / 2 + MIN(10, cell / 4) / 3, text);
 }
 
+/* A name turned upright must end below the title: what is too long loses its end. */
+static char *shortened(cairo_t *cr, GlintFont font, const char *name, double room)
+{
+    char *text = glint_text_clean(name);
+    for (glong n = g_utf8_strlen(text, -1) - 1; n > 0 && glint_text_width(cr, font, text) > room; n--) {
+        g_autofree char *start = g_utf8_substring(text, 0, n);
+        g_free(text);
+        text = g_strconcat(start, "…", NULL);
+    }
+    return text;
+}
+
 static void draw_names(cairo_t *cr, const GlintClassMatrix *matrix, double cell, double side)
 {
     const double size = MIN(10, 0.7 * cell);
@@ -39,8 +53,11 @@ static void draw_names(cairo_t *cr, const GlintClassMatrix *matrix, double cell,
             glint_text_within(cr, (GlintFont){.size = 7.5, .colour = GLINT_QUIET, .align = GLINT_RIGHT}, panel_left - 8, panel_top + middle + 9, panel_left - page_margin - 28, matrix->row_notes[k]);
         if (cell >= number_cell)
             glint_text_within(cr, (GlintFont){.size = size, .colour = GLINT_INK, .align = GLINT_CENTRE}, panel_left + middle, panel_top - 7, cell - 4, matrix->classes[k]);
-        else
-            glint_text_up(cr, (GlintFont){.size = size, .colour = GLINT_INK, .align = GLINT_LEFT}, panel_left + middle + size / 3, panel_top - 5, matrix->classes[k]);
+        else {
+            const GlintFont font = {.size = size, .colour = GLINT_INK, .align = GLINT_LEFT};
+            g_autofree char *name = shortened(cr, font, matrix->classes[k], 36);
+            glint_text_up(cr, font, panel_left + middle + size / 3, panel_top - 5, name);
+        }
     }
     const GlintFont title = {.size = 10, .colour = GLINT_INK, .align = GLINT_CENTRE, .bold = TRUE};
     glint_text(cr, title, panel_left + side / 2, panel_top - (cell >= number_cell ? 24 : 46), matrix->column_title);
@@ -50,7 +67,7 @@ static void draw_names(cairo_t *cr, const GlintClassMatrix *matrix, double cell,
 gboolean glint_draw_class_matrix(const GlintClassMatrix *matrix, const char *path, GError **error)
 {
     const gsize n = matrix->n;
-    const double cell = CLAMP(most_side / (double)MAX(n, 1), smallest_cell, largest_cell), side = cell * (double)n;
+    const double cell = glint_class_matrix_cell(n), side = cell * (double)n;
     const double width = MAX(panel_left + side + 110, least_width), height = panel_top + MAX(side, 100) + 76;
     const GlintScale scale = glint_scale_of(matrix->values, n * n);
     g_autoptr(GlintCanvas) canvas = glint_canvas_new(path, ceil(width), ceil(height), matrix->title, matrix->remark, error);

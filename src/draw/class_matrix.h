@@ -12,4 +12,9 @@ typedef struct {
     const char *title, *line, *remark;
 } GlintClassMatrix;
 
+/* Where the cells are, in points; for the drawing code and its tests. */
+#define GLINT_CLASS_MATRIX_LEFT 150.0
+#define GLINT_CLASS_MATRIX_TOP 116.0
+double glint_class_matrix_cell(gsize n); /* side of a cell */
+
 gboolean glint_draw_class_matrix(const GlintClassMatrix *matrix, const char *path, GError **error);
