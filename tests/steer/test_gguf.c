@@ -89,6 +89,7 @@ static void plain_direction(const Network *self, GlintSteerKind kind, double *di
     for (gsize text = 0; text < 2; text++) {
         g_autoptr(Recorder) recorder = recorder_new(self->model);
         g_autofree float *logits = run_one(self->model, tokens[text], length[text], recorder);
+        assert_non_null(logits);
         const float *rows = recorder_rows(recorder, GLINT_SITE_MLP_POST, LAYER);
         for (gsize t = SKIP; t < length[text]; t++) {
             for (gsize j = 0; j < self->F; j++)
