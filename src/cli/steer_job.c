@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "cli/steer_samples.h"
+#include "collect/collect.h"
 #include "draw/dose_picture.h"
 
 #include <math.h>
@@ -132,7 +133,8 @@ gboolean glint_job_steer_layer(const GlintSteerPlan *plan, const GlintSite *site
     const GlintModelInfo *info = glint_model_info(plan->model);
     g_autofree char *name = glint_site_name(site), *path = g_build_filename(plan->out, name, NULL);
     *outcome = (GlintSteerOutcome){.layer = site->layer};
-    g_autoptr(GlintSteerLayer) layer = glint_steer_layer_read(plan->root, plan->classes, plan->graph_class, plan->towards, plan->away, site,
+    g_autofree char *graph = glint_class_folder(plan->graph_class);
+    g_autoptr(GlintSteerLayer) layer = glint_steer_layer_read(plan->root, plan->classes, plan->folders, graph, plan->towards, plan->away, site,
                                                               glint_model_site_width(plan->model, site->kind), info->head_size, error);
     if (!layer)
         return FALSE;
