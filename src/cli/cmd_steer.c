@@ -8,6 +8,7 @@
 #include "cli/resolve.h"
 #include "cli/results.h"
 #include "cli/steer_export.h"
+#include "cli/steer_inherit.h"
 #include "cli/steer_job.h"
 #include "collect/collect.h"
 
@@ -35,32 +36,7 @@ static void args_clear(SteerArgs *self)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SteerArgs, args_clear)
 
-/* ---- what the run knows already ---- */
-
-/* Options left out are those of the run that made the folder. */
-static gboolean inherit(GlintArgs *args, const char *root, GError **error)
-{
-    g_autofree char *path = g_build_filename(root, "run.json", NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS))
-        return TRUE;
-    g_autoptr(json_t) run = glint_json_read(path, error);
-    if (!run)
-        return FALSE;
-    GError *problem = NULL;
-    const json_t *settings = json_object_get(run, "settings");
-    const struct { const char *key; char **value; } strings[] = {{"model", &args->model.model}, {"dataset", &args->data.dataset}, {"dtype", &args->model.dtype}, {"site", &args->collect.site}};
-    for (gsize k = 0; settings && k < G_N_ELEMENTS(strings); k++)
-        if (!*strings[k].value)
-            *strings[k].value = g_strdup(glint_json_string(settings, strings[k].key, NULL, &problem));
-    if (settings && args->data.max_samples == 0)
-        args->data.max_samples = (int)glint_json_int(settings, "max_samples", 0, &problem);
-    if (problem) {
-        glint_fail(error, GLINT_ERROR_FORMAT, "%s: %s", path, problem->message);
-        g_error_free(problem);
-        return FALSE;
-    }
-    return TRUE;
-}
+/* ---- what is asked for ---- */
 
 /* The classes to tell apart: those named, or the two there are. */
 static gboolean choose_classes(SteerArgs *steer, GPtrArray *classes, GError **error)
@@ -265,9 +241,11 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
 {
     double dose[MOST_DOSES];
     gsize n_doses;
+    gint64 draw_seed;
+    const gint64 seed = args->common.seed;
     GlintSteerKind kind;
     g_autoptr(GPtrArray) classes = glint_collect_classes(root, error);
-    if (!classes || !inherit(args, root, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
+    if (!classes || !glint_steer_inherit(args, root, &draw_seed, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
         return 0;
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
@@ -276,7 +254,9 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     if (steer->strength && fabs(dose[n_doses - 1]) > glint_steer_kind_limit(kind))
         return glint_fail(error, GLINT_ERROR_USAGE, "--strength: %s is complete at %g, there is no more of it", glint_steer_kind_name(kind), glint_steer_kind_limit(kind));
     g_autoptr(json_t) report = json_object();
+    args->common.seed = draw_seed;
     g_autoptr(GlintDataset) used = glint_job_open_dataset(args, root, report, error);
+    args->common.seed = seed;
     if (!used)
         return 0;
     args->data.max_samples = 0;
@@ -288,7 +268,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintChat) chat = NULL;
     g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
-    if (!model)
+    if (!model || !glint_steer_check_run(root, used, model, error))
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     g_auto(GStrv) folders = folders_of(classes);

@@ -48,7 +48,8 @@ static gboolean add_change(Change *self, const GlintBatch *batch, GError **error
 {
     g_autoptr(GArray) before = g_array_new(FALSE, FALSE, sizeof(float)), after = g_array_new(FALSE, FALSE, sizeof(float));
     Recorder unsteered = {before}, steered = {after};
-    const GlintTap watch = {self->site, record, &unsteered, TRUE}, taps[] = {glint_steering_tap(&self->steering), {self->site, record, &steered, TRUE}};
+    const GlintTap watch = {.site = self->site, .function = record, .user_data = &unsteered, .only_reads = TRUE};
+    const GlintTap taps[] = {glint_steering_tap(&self->steering), {.site = self->site, .function = record, .user_data = &steered, .only_reads = TRUE}};
     if (!glint_check_interrupt(error) || !glint_model_forward(self->model, batch, &watch, 1, GLINT_LOGITS_NONE, NULL, error) ||
         !glint_model_forward(self->model, batch, taps, 2, GLINT_LOGITS_NONE, NULL, error))
         return FALSE;
