@@ -76,6 +76,10 @@ static gboolean parse_doses(const char *option, const char *text, double low, do
 static const struct { const char *class_name, *words; } known_words[] = {
     {"pos", "good, great, wonderful, excellent, perfect, best"}, {"positive", "good, great, wonderful, excellent, perfect, best"},
     {"neg", "bad, terrible, awful, boring, poor, worst"},        {"negative", "bad, terrible, awful, boring, poor, worst"},
+    /* the recipes of glint synth: how an assistant begins, and what texts of the topic are about */
+    {"harmful", "Sorry, cannot, Unfortunately, apologize"},      {"harmless", "Sure, Here, Certainly, Yes"},
+    {"golden-gate", "Golden, Gate, Francisco, California"},      {"other-bridge", "Brooklyn, London, Tower, Sydney"},
+    {"english", "the, and, is, of"},                             {"french", "le, et, est, les"},
 };
 
 static const char *words_of(const SteerArgs *steer, const char *class_name)
