@@ -161,6 +161,9 @@ static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, const char 
             json_array_append(all, outcomes[k].json);
     }
     ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error)) && (!export_gguf || glint_steer_export(plan, &outcomes[0], export_gguf, error));
+    if (ok && layers->len > 1)
+        glint_say("%u layers were tried: by chance alone, the best of so many has p = %.3f or less in %.0f %% of cases. Look again at what stands out, with that layer alone and more --controls.",
+                  layers->len, 1.0 / (double)(plan->n_random + 1), 100 * (1 - pow((double)plan->n_random / (double)(plan->n_random + 1), layers->len)));
     for (guint k = 0; ok && !args->common.json && k < layers->len; k++)
         printf("layer %zu, module %d (%zu neurons): %s\n", outcomes[k].layer, outcomes[k].module, outcomes[k].n, outcomes[k].trial->verdict);
     if (ok && args->common.json) {

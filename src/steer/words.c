@@ -83,18 +83,36 @@ gboolean glint_steer_words_learn(const GlintTokenizer *tokenizer, const GlintSte
     return TRUE;
 }
 
+static gboolean is_blank(const GlintTokenizer *tokenizer, guint32 token)
+{
+    g_autofree char *piece = glint_tokenizer_decode(tokenizer, &token, 1, TRUE);
+    return *g_strstrip(piece) == '\0';
+}
+
+/* The first token that is no blank: a tokenizer may put the blank into a token of its own, which stands for nothing. */
 static void add_first_token(const GlintTokenizer *tokenizer, const char *text, GArray *tokens, GError **error)
 {
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
-    if (!glint_tokenizer_encode(tokenizer, text, -1, FALSE, ids, error) || ids->len == 0)
+    guint at = 0;
+    if (!glint_tokenizer_encode(tokenizer, text, -1, FALSE, ids, error))
         return;
-    const guint32 first = g_array_index(ids, guint32, 0);
-    g_autofree char *piece = glint_tokenizer_decode(tokenizer, &first, 1, TRUE);
+    while (at < ids->len && is_blank(tokenizer, g_array_index(ids, guint32, at)))
+        at++;
+    if (at == ids->len)
+        return;
+    const guint32 first = g_array_index(ids, guint32, at);
     for (guint k = 0; k < tokens->len; k++)
         if (g_array_index(tokens, guint32, k) == first)
             return;
-    if (*g_strstrip(piece)) /* a tokenizer may put the blank into a token of its own: that stands for nothing */
-        g_array_append_val(tokens, first);
+    g_array_append_val(tokens, first);
+}
+
+gint64 glint_steer_words_lead(const GlintTokenizer *tokenizer)
+{
+    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
+    if (!glint_tokenizer_encode(tokenizer, "good", -1, FALSE, ids, NULL) || ids->len < 2 || !is_blank(tokenizer, g_array_index(ids, guint32, 0)))
+        return -1;
+    return g_array_index(ids, guint32, 0);
 }
 
 gboolean glint_steer_words_parse(const GlintTokenizer *tokenizer, const char *list, GArray *tokens, GError **error)
