@@ -37,8 +37,9 @@ void glint_hub_dataset_clear(GlintHubDataset *self)
 
 static char *datasets_folder(void)
 {
-    const char *home = g_getenv("HF_HOME");
-    if (home && *home)
+    const char *chosen = g_getenv("HF_HOME");
+    g_autofree char *home = glint_hub_home();
+    if (chosen && *chosen)
         return g_build_filename(home, "glint", "datasets", NULL);
     return g_build_filename(g_get_user_cache_dir(), "glint", "datasets", NULL);
 }
