@@ -21,12 +21,15 @@ static json_t *describe_settings(const GlintArgs *a)
     const GlintSolveArgs *solve = &a->solve;
     const struct { const char *key, *value; } more[] = {
         {"density", solve->density}, {"lambda_select", solve->select}, {"gamma", solve->gamma}, {"path", solve->path}, {"shrinkage", solve->shrinkage}, {"solver", solve->solver},
-        {"time_limit", solve->time_limit}, {"penalty", solve->penalty}, {"start", solve->start}, {"joint", solve->joint}, {"lambda2", solve->lambda2}};
+        {"time_limit", solve->time_limit}, {"penalty", solve->penalty}, {"start", solve->start}, {"joint", solve->joint}, {"lambda2", solve->lambda2},
+        {"text_column", a->data.text_column}, {"label_column", a->data.label_column}, {"chat_format", a->chat.format}, {"system", a->chat.system}, {"chat_date", a->chat.date}};
     for (gsize k = 0; k < G_N_ELEMENTS(more); k++) /* what was not asked for is not worth a line */
         if (more[k].value)
             json_object_set_new(root, more[k].key, json_string(more[k].value));
-    if (solve->debias)
-        json_object_set_new(root, "debias", json_true());
+    const struct { const char *key; gboolean on; } switches[] = {{"debias", solve->debias}, {"chat", a->chat.chat}, {"no_thinking", a->chat.no_thinking}};
+    for (gsize k = 0; k < G_N_ELEMENTS(switches); k++)
+        if (switches[k].on)
+            json_object_set_new(root, switches[k].key, json_true());
     return root;
 }
 

@@ -34,29 +34,72 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SteerArgs, args_clear)
 
 /* ---- what the run knows already ---- */
 
-/* Options left out are those of the run that made the folder. */
-static gboolean inherit(GlintArgs *args, const char *root, GError **error)
+/* A chat that dates itself (Llama 3.2) is the one of the day of the run. */
+static gboolean inherit_date(GlintArgs *args, const char *root, GError **error)
+{
+    static const char mark[] = ", dated "; /* glint_chat_identity() */
+    g_autoptr(json_t) stored = glint_collect_settings(root, error);
+    if (!stored)
+        return FALSE;
+    const char *identity = json_string_value(json_object_get(json_object_get(stored, "settings"), "chat")), *date = identity ? strstr(identity, mark) : NULL;
+    if (date && !args->chat.date && (args->chat.chat || args->chat.format))
+        args->chat.date = g_strdup(date + strlen(mark));
+    return TRUE;
+}
+
+/* What run.json says and the command line does not. *seed: the one that the texts were drawn with. */
+static gboolean inherit(GlintArgs *args, const char *root, gint64 *seed, GError **error)
 {
     g_autofree char *path = g_build_filename(root, "run.json", NULL);
+    *seed = args->common.seed;
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
-        return TRUE;
+        return inherit_date(args, root, error);
     g_autoptr(json_t) run = glint_json_read(path, error);
     if (!run)
         return FALSE;
     GError *problem = NULL;
     const json_t *settings = json_object_get(run, "settings");
-    const struct { const char *key; char **value; } strings[] = {{"model", &args->model.model}, {"dataset", &args->data.dataset}, {"dtype", &args->model.dtype}, {"site", &args->collect.site}};
+    const struct { const char *key; char **value; } strings[] = {{"model", &args->model.model},           {"dataset", &args->data.dataset},           {"dtype", &args->model.dtype},
+                                                                 {"site", &args->collect.site},           {"text_column", &args->data.text_column},   {"label_column", &args->data.label_column},
+                                                                 {"chat_format", &args->chat.format},     {"system", &args->chat.system},             {"chat_date", &args->chat.date}};
     for (gsize k = 0; settings && k < G_N_ELEMENTS(strings); k++)
         if (!*strings[k].value)
             *strings[k].value = g_strdup(glint_json_string(settings, strings[k].key, NULL, &problem));
     if (settings && args->data.max_samples == 0)
         args->data.max_samples = (int)glint_json_int(settings, "max_samples", 0, &problem);
+    if (settings) {
+        *seed = glint_json_int(settings, "seed", *seed, &problem);
+        args->chat.chat = args->chat.chat || glint_json_bool(settings, "chat", FALSE, &problem);
+        args->chat.no_thinking = args->chat.no_thinking || glint_json_bool(settings, "no_thinking", FALSE, &problem);
+    }
     if (problem) {
         glint_fail(error, GLINT_ERROR_FORMAT, "%s: %s", path, problem->message);
         g_error_free(problem);
         return FALSE;
     }
-    return TRUE;
+    if (g_strcmp0(args->data.dataset, "synthetic") == 0) { /* made by the run, which kept them */
+        g_free(args->data.dataset);
+        args->data.dataset = g_build_filename(root, "synthetic.jsonl", NULL);
+    }
+    return inherit_date(args, root, error);
+}
+
+/* Texts would pass for held out that the graphs know, and effects be measured that are not the graphs'. */
+static gboolean check_same(const char *root, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, GError **error)
+{
+    g_autoptr(json_t) stored = glint_collect_settings(root, error);
+    const json_t *settings = json_object_get(stored, "settings");
+    const struct { const char *key, *value, *what; } same[] = {
+        {"model_sha256", glint_model_info(model)->sha256, "weights; give its --model"},
+        {"tokenizer_sha256", glint_tokenizer_sha256(tokenizer), "tokens (another tokenizer); give the --model as it was"},
+        {"dataset_sha256", used->sha256, "texts; give its --dataset, --max-samples, --seed, --text-column and --label-column"},
+        {"chat", chat ? glint_chat_identity(chat) : "none", "chats; give its --chat, --chat-format, --system, --chat-date and --no-thinking"}};
+    for (gsize k = 0; stored && k < G_N_ELEMENTS(same); k++) {
+        const char *had = json_string_value(json_object_get(settings, same[k].key));
+        if (had && strcmp(had, same[k].value) != 0)
+            return glint_fail(error, GLINT_ERROR_DATA, "the graphs in %s are of other %s", root, same[k].what);
+    }
+    return stored != NULL;
 }
 
 /* The classes to tell apart: those named, or the two there are. */
@@ -222,14 +265,17 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     gsize n_doses;
     GlintSteerKind kind;
     g_autoptr(GPtrArray) classes = glint_collect_classes(root, error);
-    if (!classes || !inherit(args, root, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
+    gint64 seed = args->common.seed, drawn_with;
+    if (!classes || !inherit(args, root, &drawn_with, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
         return 0;
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
     if (!choose_classes(steer, classes, error) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : "shift", &kind, error))
         return 0;
     g_autoptr(json_t) report = json_object();
+    args->common.seed = drawn_with;
     g_autoptr(GlintDataset) used = glint_job_open_dataset(args, root, report, error);
+    args->common.seed = seed;
     if (!used)
         return 0;
     args->data.max_samples = 0;
@@ -241,7 +287,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintChat) chat = NULL;
     g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
-    if (!model)
+    if (!model || !check_same(root, model, tokenizer, chat, used, error))
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
