@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "cli/command.h"
+#include "cli/generate_steer.h"
 #include "cli/options.h"
 #include "cli/recorder.h"
 #include "cli/resolve.h"
@@ -17,6 +18,7 @@ typedef struct {
     char *temperature, *top_p, *min_p, *save_site;
     int top_k, max_new_tokens, n;
     gboolean lines, no_special, ignore_eos;
+    GlintSteerArgs steer;
 } Options;
 
 /* What one command works with. */
@@ -31,6 +33,8 @@ typedef struct {
     GPtrArray *ids;       /* of GArray of guint32, one per text */
     GArray *prompts;      /* of GlintPrompt, n per text: text t's samples are prompts t n .. t n + n - 1 */
     GlintRecorder *recorder;
+    GlintGenerateSteer *steer;
+    GArray *taps;         /* of GlintTap: steering first, for what is recorded is what the model goes on with */
     gboolean streams;
 } Job;
 
@@ -43,6 +47,8 @@ static void job_clear(Job *job)
     glint_chat_free(job->chat);
     glint_tokenizer_free(job->tokenizer);
     glint_recorder_free(job->recorder);
+    glint_generate_steer_free(job->steer);
+    g_array_unref(job->taps);
     glint_model_free(job->model);
     g_ptr_array_unref(job->texts);
     g_ptr_array_unref(job->ids);
@@ -123,6 +129,26 @@ static gboolean encode_texts(Job *job, GError **error)
     return TRUE;
 }
 
+/* Taps of --steer and --save-site. */
+static gboolean listen(Job *job, GError **error)
+{
+    if (job->options->steer.file) {
+        const gsize n_prefix = job->options->no_special ? 0 : glint_text_n_prefix(job->tokenizer, job->chat);
+        if (!(job->steer = glint_generate_steer_new(&job->options->steer, job->model, n_prefix, error)))
+            return FALSE;
+        const GlintTap tap = glint_generate_steer_tap(job->steer);
+        g_array_append_val(job->taps, tap);
+    }
+    if (job->options->save_site) {
+        gsize n;
+        if (!(job->recorder = glint_recorder_new(job->model, job->options->save_site, job->args->collect.layers, error)))
+            return FALSE;
+        const GlintTap *taps = glint_recorder_taps(job->recorder, &n);
+        g_array_append_vals(job->taps, taps, (guint)n);
+    }
+    return TRUE;
+}
+
 static gboolean open_job(Job *job, GError **error)
 {
     GlintModelOptions options = {.threads = job->args->model.threads};
@@ -130,9 +156,7 @@ static gboolean open_job(Job *job, GError **error)
         !glint_args_chat(&job->args->chat, job->folder, &job->chat, error) || !(job->tokenizer = glint_tokenizer_open(job->folder, error)) ||
         !gather_texts(job, error) || !encode_texts(job, error) || !(job->model = glint_model_open(job->folder, &options, error)))
         return FALSE;
-    if (job->options->save_site)
-        job->recorder = glint_recorder_new(job->model, job->options->save_site, job->args->collect.layers, error);
-    return !job->options->save_site || job->recorder;
+    return listen(job, error);
 }
 
 /* ---- settings ---- */
@@ -169,6 +193,8 @@ static gboolean on_step(const GlintGenerateStep *step, gpointer user_data, GErro
     Job *job = user_data;
     if (job->recorder)
         glint_recorder_step(job->recorder, step, (const GlintPrompt *)(void *)job->prompts->data);
+    if (job->steer)
+        glint_generate_steer_step(job->steer, step);
     return TRUE;
 }
 
@@ -213,6 +239,7 @@ static void print_json(const Job *job, const GlintGeneration *generation)
     }
     json_object_set_new(root, "texts", texts);
     json_object_set_new(root, "chat", job->chat ? json_string(glint_chat_format(job->chat)) : json_null());
+    json_object_set_new(root, "steer", job->steer ? glint_generate_steer_json(job->steer) : json_null());
     json_object_set_new(root, "prompt_tokens", json_integer((json_int_t)generation->n_prompt_tokens));
     json_object_set_new(root, "new_tokens", json_integer((json_int_t)generation->n_new_tokens));
     json_object_set_new(root, "prefill_tokens_per_second", json_real(rate(generation->n_prefill, generation->prefill_seconds)));
@@ -256,8 +283,8 @@ static void generate(Job *job, GError **error)
     settings.on_step = on_step;
     settings.on_token = on_token;
     settings.user_data = job;
-    if (job->recorder)
-        settings.taps = glint_recorder_taps(job->recorder, &settings.n_taps);
+    settings.taps = (const GlintTap *)(void *)job->taps->data;
+    settings.n_taps = job->taps->len;
     GError *problem = NULL;
     g_autoptr(GlintGeneration) generation = glint_generate(job->model, job->tokenizer, (const GlintPrompt *)(void *)job->prompts->data, job->prompts->len, &settings, &problem);
     if (generation) { /* interrupted, too: what there is is kept */
@@ -282,6 +309,10 @@ static gboolean check_options(const GlintArgs *args, const Options *o, GError **
         return glint_fail(error, GLINT_ERROR_USAGE, "--n is the number of texts per prompt, 1 or more");
     if (!o->save_site != !args->common.out)
         return glint_fail(error, GLINT_ERROR_USAGE, "%s", o->save_site ? "--save-site needs --out FILE, a safetensors file" : "--out is for the activations of --save-site; texts go to standard output");
+    if (!o->steer.file && (o->steer.strength || o->steer.from >= 0))
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s belongs to --steer; give the steer.json of glint steer", o->steer.strength ? "--strength" : "--steer-from");
+    if (o->steer.from < -1)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--steer-from is the number of a token, 0 or more");
     if (args->collect.layers && !o->save_site)
         return glint_fail(error, GLINT_ERROR_USAGE, "--layers belongs to --save-site");
     return glint_args_require("--model", args->model.model, error);
@@ -293,7 +324,8 @@ static int run(int argc, char **argv, GError **error)
     glint_args_init(&args);
     g_auto(GStrv) texts = NULL, files = NULL, stops = NULL;
     g_autofree char *temperature = NULL, *top_p = NULL, *min_p = NULL, *save_site = NULL;
-    Options o = {.max_new_tokens = 128, .n = 1};
+    g_autofree char *steer = NULL, *strength = NULL;
+    Options o = {.max_new_tokens = 128, .n = 1, .steer = {.from = -1}};
     const GOptionEntry extra[] = {
         {"prompt", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &texts, "text to continue; may be given several times (default: standard input)", "TEXT"},
         {"prompt-file", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "file that holds a text to continue, - is standard input; may be given several times", "FILE"},
@@ -308,12 +340,15 @@ static int run(int argc, char **argv, GError **error)
         {"n", 'n', 0, G_OPTION_ARG_INT, &o.n, "texts per prompt (default: 1)", "N"},
         {"batch-size", 0, 0, G_OPTION_ARG_INT, &args.collect.batch_size, "texts run at once (default: 0 = 32)", "N"},
         {"no-special", 0, 0, G_OPTION_ARG_NONE, &o.no_special, "leave out BOS and the like (default: off)", NULL},
+        {"steer", 0, 0, G_OPTION_ARG_FILENAME, &steer, "steer.json of glint steer: its module is steered while the model writes (default: none)", "FILE"},
+        {"strength", 0, 0, G_OPTION_ARG_FILENAME, &strength, "of --steer (default: that of its verdict)", "S"},
+        {"steer-from", 0, 0, G_OPTION_ARG_INT, &o.steer.from, "token of every text, counted from 0, that --steer begins with (default: the first behind BOS)", "N"},
         {"save-site", 0, 0, G_OPTION_ARG_FILENAME, &save_site, "keep the activations of every generated token at this place, in --out (default: none)", "SITE"},
         {"layers", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.layers, "of --save-site, as in 0,5-8 or -1 for the last (default: all)", "LIST"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, NULL,
                           "Continues texts and prints what comes. Tokens are chosen by the seed alone: the same command gives the same text.\n"
-                          "--save-site keeps what the neurons did while the model wrote.",
+                          "--save-site keeps what the neurons did while the model wrote, --steer pushes a module of them.",
                           "glint generate --model data/demo/model --prompt 'This film' --max-new-tokens 40 --temperature 0.8 --seed 1", &argc, &argv, error))
         return 0;
     if (argc > 1)
@@ -325,10 +360,12 @@ static int run(int argc, char **argv, GError **error)
     o.top_p = top_p;
     o.min_p = min_p;
     o.save_site = save_site;
+    o.steer.file = steer;
+    o.steer.strength = strength;
     if (!check_options(&args, &o, error))
         return 0;
     Job job = {.args = &args, .options = &o, .texts = g_ptr_array_new_with_free_func(string_free), .ids = g_ptr_array_new_with_free_func(array_free),
-               .prompts = g_array_new(FALSE, FALSE, sizeof(GlintPrompt))};
+               .prompts = g_array_new(FALSE, FALSE, sizeof(GlintPrompt)), .taps = g_array_new(FALSE, FALSE, sizeof(GlintTap))};
     generate(&job, error);
     job_clear(&job);
     return GLINT_EXIT_OK;

@@ -26,9 +26,9 @@ static json_t *describe_settings(const GlintArgs *a)
     for (gsize k = 0; k < G_N_ELEMENTS(more); k++) /* what was not asked for is not worth a line */
         if (more[k].value)
             json_object_set_new(root, more[k].key, json_string(more[k].value));
-    const struct { const char *key; gboolean on; } switches[] = {{"debias", solve->debias}, {"chat", a->chat.chat}, {"no_thinking", a->chat.no_thinking}};
+    const struct { const char *key; gboolean value; } switches[] = {{"debias", solve->debias}, {"chat", a->chat.chat}, {"no_thinking", a->chat.no_thinking}};
     for (gsize k = 0; k < G_N_ELEMENTS(switches); k++)
-        if (switches[k].on)
+        if (switches[k].value)
             json_object_set_new(root, switches[k].key, json_true());
     return root;
 }

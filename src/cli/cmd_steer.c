@@ -2,10 +2,13 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/talk.h"
+#include "cli/ablation_job.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
 #include "cli/resolve.h"
 #include "cli/results.h"
+#include "cli/steer_export.h"
+#include "cli/steer_inherit.h"
 #include "cli/steer_job.h"
 #include "collect/collect.h"
 
@@ -17,90 +20,23 @@
 enum { MOST_DOSES = 16 };
 
 typedef struct {
-    char *towards, *away, *graph, *operator, *kl, *strength, *suffix, *neutral, *held_out;
+    char *towards, *away, *graph, *operator, *kl, *strength, *suffix, *neutral, *held_out, *export_gguf;
     char **tokens_for;
+    gboolean ablation_matrix;
     int module, least, controls, hubs, prompts, prompt_tokens, samples, sample_tokens;
     gboolean skip_viz;
 } SteerArgs;
 
 static void args_clear(SteerArgs *self)
 {
-    char *strings[] = {self->towards, self->away, self->graph, self->operator, self->kl, self->strength, self->suffix, self->neutral, self->held_out};
+    char *strings[] = {self->towards, self->away, self->graph, self->operator, self->kl, self->strength, self->suffix, self->neutral, self->held_out, self->export_gguf};
     for (gsize k = 0; k < G_N_ELEMENTS(strings); k++)
         g_free(strings[k]);
     g_strfreev(self->tokens_for);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SteerArgs, args_clear)
 
-/* ---- what the run knows already ---- */
-
-/* A chat that dates itself (Llama 3.2) is the one of the day of the run. */
-static gboolean inherit_date(GlintArgs *args, const char *root, GError **error)
-{
-    static const char mark[] = ", dated "; /* glint_chat_identity() */
-    g_autoptr(json_t) stored = glint_collect_settings(root, error);
-    if (!stored)
-        return FALSE;
-    const char *identity = json_string_value(json_object_get(json_object_get(stored, "settings"), "chat")), *date = identity ? strstr(identity, mark) : NULL;
-    if (date && !args->chat.date && (args->chat.chat || args->chat.format))
-        args->chat.date = g_strdup(date + strlen(mark));
-    return TRUE;
-}
-
-/* What run.json says and the command line does not. *seed: the one that the texts were drawn with. */
-static gboolean inherit(GlintArgs *args, const char *root, gint64 *seed, GError **error)
-{
-    g_autofree char *path = g_build_filename(root, "run.json", NULL);
-    *seed = args->common.seed;
-    if (!g_file_test(path, G_FILE_TEST_EXISTS))
-        return inherit_date(args, root, error);
-    g_autoptr(json_t) run = glint_json_read(path, error);
-    if (!run)
-        return FALSE;
-    GError *problem = NULL;
-    const json_t *settings = json_object_get(run, "settings");
-    const struct { const char *key; char **value; } strings[] = {{"model", &args->model.model},           {"dataset", &args->data.dataset},           {"dtype", &args->model.dtype},
-                                                                 {"site", &args->collect.site},           {"text_column", &args->data.text_column},   {"label_column", &args->data.label_column},
-                                                                 {"chat_format", &args->chat.format},     {"system", &args->chat.system},             {"chat_date", &args->chat.date}};
-    for (gsize k = 0; settings && k < G_N_ELEMENTS(strings); k++)
-        if (!*strings[k].value)
-            *strings[k].value = g_strdup(glint_json_string(settings, strings[k].key, NULL, &problem));
-    if (settings && args->data.max_samples == 0)
-        args->data.max_samples = (int)glint_json_int(settings, "max_samples", 0, &problem);
-    if (settings) {
-        *seed = glint_json_int(settings, "seed", *seed, &problem);
-        args->chat.chat = args->chat.chat || glint_json_bool(settings, "chat", FALSE, &problem);
-        args->chat.no_thinking = args->chat.no_thinking || glint_json_bool(settings, "no_thinking", FALSE, &problem);
-    }
-    if (problem) {
-        glint_fail(error, GLINT_ERROR_FORMAT, "%s: %s", path, problem->message);
-        g_error_free(problem);
-        return FALSE;
-    }
-    if (g_strcmp0(args->data.dataset, "synthetic") == 0) { /* made by the run, which kept them */
-        g_free(args->data.dataset);
-        args->data.dataset = g_build_filename(root, "synthetic.jsonl", NULL);
-    }
-    return inherit_date(args, root, error);
-}
-
-/* Texts would pass for held out that the graphs know, and effects be measured that are not the graphs'. */
-static gboolean check_same(const char *root, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, GError **error)
-{
-    g_autoptr(json_t) stored = glint_collect_settings(root, error);
-    const json_t *settings = json_object_get(stored, "settings");
-    const struct { const char *key, *value, *what; } same[] = {
-        {"model_sha256", glint_model_info(model)->sha256, "weights; give its --model"},
-        {"tokenizer_sha256", glint_tokenizer_sha256(tokenizer), "tokens (another tokenizer); give the --model as it was"},
-        {"dataset_sha256", used->sha256, "texts; give its --dataset, --max-samples, --seed, --text-column and --label-column"},
-        {"chat", chat ? glint_chat_identity(chat) : "none", "chats; give its --chat, --chat-format, --system, --chat-date and --no-thinking"}};
-    for (gsize k = 0; stored && k < G_N_ELEMENTS(same); k++) {
-        const char *had = json_string_value(json_object_get(settings, same[k].key));
-        if (had && strcmp(had, same[k].value) != 0)
-            return glint_fail(error, GLINT_ERROR_DATA, "the graphs in %s are of other %s", root, same[k].what);
-    }
-    return stored != NULL;
-}
+/* ---- what is asked for ---- */
 
 /* The classes to tell apart: those named, or the two there are. */
 static gboolean choose_classes(SteerArgs *steer, GPtrArray *classes, GError **error)
@@ -140,6 +76,10 @@ static gboolean parse_doses(const char *option, const char *text, double low, do
 static const struct { const char *class_name, *words; } known_words[] = {
     {"pos", "good, great, wonderful, excellent, perfect, best"}, {"positive", "good, great, wonderful, excellent, perfect, best"},
     {"neg", "bad, terrible, awful, boring, poor, worst"},        {"negative", "bad, terrible, awful, boring, poor, worst"},
+    /* the recipes of glint synth: how an assistant begins, and what texts of the topic are about */
+    {"harmful", "Sorry, cannot, Unfortunately, apologize"},      {"harmless", "Sure, Here, Certainly, Yes"},
+    {"golden-gate", "Golden, Gate, Francisco, California"},      {"other-bridge", "Brooklyn, London, Tower, Sydney"},
+    {"english", "the, and, is, of"},                             {"french", "le, et, est, les"},
 };
 
 static const char *words_of(const SteerArgs *steer, const char *class_name)
@@ -179,6 +119,7 @@ static gboolean choose_words(const SteerArgs *steer, const GlintTokenizer *token
 
 /* ---- the layers ---- */
 
+/* Layers that are wanted and have a graph of the class. */
 static GArray *layers_of(const GlintArgs *args, const GlintModel *model, const char *root, const char *class_name, GlintSiteKind *kind, GError **error)
 {
     gint64 named = -1;
@@ -204,11 +145,11 @@ static GArray *layers_of(const GlintArgs *args, const GlintModel *model, const c
     return NULL;
 }
 
-static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, GError **error)
+static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, const char *export_gguf, GError **error)
 {
     GlintSiteKind kind;
     g_autoptr(GArray) layers = layers_of(args, plan->model, plan->root, plan->graph_class, &kind, error);
-    if (!layers)
+    if (!layers || (export_gguf && !glint_steer_export_check(layers, error)))
         return 0;
     GlintSteerOutcome *outcomes = g_new0(GlintSteerOutcome, layers->len);
     g_autoptr(json_t) all = json_array();
@@ -219,7 +160,7 @@ static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, GError **er
         if (ok)
             json_array_append(all, outcomes[k].json);
     }
-    ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error));
+    ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error)) && (!export_gguf || glint_steer_export(plan, &outcomes[0], export_gguf, error));
     for (guint k = 0; ok && !args->common.json && k < layers->len; k++)
         printf("layer %zu, module %d (%zu neurons): %s\n", outcomes[k].layer, outcomes[k].module, outcomes[k].n, outcomes[k].trial->verdict);
     if (ok && args->common.json) {
@@ -247,7 +188,7 @@ static int steer_with(GlintSteerPlan *plan, const GlintArgs *args, const SteerAr
         plan->split = split;
         plan->lab = lab;
         plan->words = &words;
-        code = lab ? steer_layers(plan, args, error) : 0;
+        code = lab ? steer_layers(plan, args, steer->export_gguf, error) : 0;
     }
     glint_steer_words_clear(&words);
     return code;
@@ -259,21 +200,65 @@ static gboolean class_is_solved(const char *root, const char *name)
     return g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
+enum { ABLATION_TOKENS = 64, ABLATION_TEXTS = 8 }; /* tokens of a text whose loss is measured; the fewest texts of a class */
+
+static void print_ablation(const json_t *report)
+{
+    size_t k;
+    const json_t *layer;
+    json_array_foreach(json_object_get(report, "layers"), k, layer)
+        printf("%s: ablating its module changes the loss by %+.4f nats a token on a class's own texts, by %+.4f on the others'\n", json_string_value(json_object_get(layer, "site")),
+               json_real_value(json_object_get(layer, "within")), json_real_value(json_object_get(layer, "across")));
+}
+
+static int run_ablation(const GlintArgs *args, const SteerArgs *steer, const GlintSteerPlan *all, GError **error)
+{
+    GlintSiteKind kind;
+    json_t *report = NULL;
+    const gsize n_classes = MAX(g_strv_length((char **)all->classes), 1);
+    const GlintAblationPlan plan = {.model = all->model, .tokenizer = all->tokenizer, .chat = all->chat, .used = all->used, .all = all->all, .classes = all->classes, .folders = all->folders,
+                                    .root = all->root, .out = all->out, .text_tokens = ABLATION_TOKENS, .pictures = all->pictures,
+                                    .n_texts = MAX(((gsize)steer->prompts + n_classes - 1) / n_classes, ABLATION_TEXTS),
+                                    .options = {.kind = all->kind, .least = all->least, .n_random = all->n_random, .seed = all->seed}};
+    g_autoptr(GArray) layers = layers_of(args, plan.model, plan.root, plan.classes[0], &kind, error);
+    if (!layers || !glint_job_ablation(&plan, kind, layers, &report, error))
+        return 0;
+    if (args->common.json) {
+        json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else
+        print_ablation(report);
+    json_decref(report);
+    glint_say("%s%cablation holds the matrix", plan.out, G_DIR_SEPARATOR);
+    return GLINT_EXIT_OK;
+}
+
+static char **folders_of(const GPtrArray *classes)
+{
+    char **folders = g_new0(char *, classes->len + 1);
+    for (guint c = 0; c < classes->len; c++)
+        folders[c] = glint_class_folder(g_ptr_array_index(classes, c));
+    return folders;
+}
+
 static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError **error)
 {
     double dose[MOST_DOSES];
     gsize n_doses;
+    gint64 draw_seed;
+    const gint64 seed = args->common.seed;
     GlintSteerKind kind;
     g_autoptr(GPtrArray) classes = glint_collect_classes(root, error);
-    gint64 seed = args->common.seed, drawn_with;
-    if (!classes || !inherit(args, root, &drawn_with, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
+    if (!classes || !glint_steer_inherit(args, root, &draw_seed, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
         return 0;
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
-    if (!choose_classes(steer, classes, error) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : "shift", &kind, error))
+    if ((!steer->ablation_matrix && !choose_classes(steer, classes, error)) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : steer->ablation_matrix ? "ablate-mean" : "shift", &kind, error))
         return 0;
+    if (steer->strength && fabs(dose[n_doses - 1]) > glint_steer_kind_limit(kind))
+        return glint_fail(error, GLINT_ERROR_USAGE, "--strength: %s is complete at %g, there is no more of it", glint_steer_kind_name(kind), glint_steer_kind_limit(kind));
     g_autoptr(json_t) report = json_object();
-    args->common.seed = drawn_with;
+    args->common.seed = draw_seed;
     g_autoptr(GlintDataset) used = glint_job_open_dataset(args, root, report, error);
     args->common.seed = seed;
     if (!used)
@@ -287,14 +272,27 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintChat) chat = NULL;
     g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
-    if (!model || !check_same(root, model, tokenizer, chat, used, error))
+    if (!model || !glint_steer_check_run(root, used, model, tokenizer, chat, error))
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
-    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .root = root, .out = out,
+    g_auto(GStrv) folders = folders_of(classes);
+    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
                            .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
                            .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
-    return steer_with(&plan, args, steer, error);
+    return steer->ablation_matrix ? run_ablation(args, steer, &plan, error) : steer_with(&plan, args, steer, error);
+}
+
+/* Options that say which two classes, or how strongly, have no meaning for all classes against all. */
+static gboolean check_ablation(const SteerArgs *steer, GError **error)
+{
+    const struct { const char *option; gboolean given; } foreign[] = {
+        {"--towards", steer->towards != NULL}, {"--away", steer->away != NULL}, {"--graph", steer->graph != NULL}, {"--module", steer->module >= 0}, {"--kl", steer->kl != NULL}, {"--strength", steer->strength != NULL},
+        {"--tokens-for", steer->tokens_for != NULL}, {"--suffix", steer->suffix != NULL}, {"--neutral", steer->neutral != NULL}, {"--export-gguf", steer->export_gguf != NULL}};
+    for (gsize k = 0; k < G_N_ELEMENTS(foreign); k++)
+        if (foreign[k].given)
+            return glint_fail(error, GLINT_ERROR_USAGE, "%s means nothing to --ablation-matrix, which ablates the best module of every class; leave one out", foreign[k].option);
+    return !steer->operator || g_str_has_prefix(steer->operator, "ablate-") || glint_fail(error, GLINT_ERROR_USAGE, "--ablation-matrix takes --operator ablate-mean (default) or ablate-zero");
 }
 
 static int run(int argc, char **argv, GError **error)
@@ -318,6 +316,8 @@ static int run(int argc, char **argv, GError **error)
         {"prompt-tokens", 0, 0, G_OPTION_ARG_INT, &steer.prompt_tokens, "tokens of each (default: 32)", "N"},
         {"held-out", 0, 0, G_OPTION_ARG_FILENAME, &steer.held_out, "other texts of the same classes to measure on (default: what the run left out)", "PATH"},
         {"neutral", 0, 0, G_OPTION_ARG_FILENAME, &steer.neutral, "file of texts, one a line, on which side effects are measured (default: held-out texts)", "FILE"},
+        {"export-gguf", 0, 0, G_OPTION_ARG_FILENAME, &steer.export_gguf, "write the module's direction at the verdict's strength as a llama.cpp control vector (one layer)", "FILE"},
+        {"ablation-matrix", 0, 0, G_OPTION_ARG_NONE, &steer.ablation_matrix, "instead: ablate the best module of every class and measure the loss on the texts of every class (RESULTS/steer/ablation/)", NULL},
         {"controls", 0, 0, G_OPTION_ARG_INT, &steer.controls, "random sets, and sets of equal degrees, to compare with (default: 20 of each)", "N"},
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
@@ -327,6 +327,8 @@ static int run(int argc, char **argv, GError **error)
                           "random sets of neurons, sets of equal degrees, the neurons that differ most, a module of the correlation graph and the\n"
                           "difference in means of the residual, all at the same KL. Leaves RESULTS/steer/<site>/.",
                           "glint steer results --layers 3 --operator shift", &argc, &argv, error))
+        return 0;
+    if (steer.ablation_matrix && !check_ablation(&steer, error))
         return 0;
     if (steer.kl && steer.strength)
         return glint_fail(error, GLINT_ERROR_USAGE, "--kl and --strength both say how strong; give one");

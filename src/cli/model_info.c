@@ -4,6 +4,7 @@
  * repeat a short pattern, which the page shows as "5 sliding (512) : 1 full". */
 #include "cli/model_info.h"
 #include "base/files.h"
+#include "text/chat.h"
 #include "text/tokenizer.h"
 
 #include <stdio.h>
@@ -73,13 +74,21 @@ static json_t *describe_memory(const GlintModelSummary *summary)
     return memory;
 }
 
-static gboolean has_chat_template(const char *folder)
+/* "gemma3", "none", or why the template is of no use. Free with g_free. */
+static char *describe_chat(const char *folder)
 {
     g_autofree char *settings = g_build_filename(folder, "tokenizer_config.json", NULL), *own = g_build_filename(folder, "chat_template.jinja", NULL);
-    if (g_file_test(own, G_FILE_TEST_EXISTS))
-        return TRUE;
-    g_autoptr(json_t) root = g_file_test(settings, G_FILE_TEST_EXISTS) ? glint_json_read(settings, NULL) : NULL;
-    return json_object_get(root, "chat_template") && !json_is_null(json_object_get(root, "chat_template"));
+    gboolean there = g_file_test(own, G_FILE_TEST_EXISTS);
+    if (!there && g_file_test(settings, G_FILE_TEST_EXISTS)) {
+        g_autoptr(json_t) root = glint_json_read(settings, NULL);
+        there = root && json_object_get(root, "chat_template") && !json_is_null(json_object_get(root, "chat_template"));
+    }
+    if (!there)
+        return g_strdup("none");
+    g_autoptr(GError) error = NULL;
+    const GlintChatOptions options = {.format = NULL};
+    g_autoptr(GlintChat) chat = glint_chat_open(folder, &options, &error);
+    return g_strdup(chat ? glint_chat_format(chat) : "not recognised (give --chat-format)");
 }
 
 /* NULL without a tokenizer: such a model can be described, though not fed with text. One that cannot be read says why. */
@@ -99,8 +108,9 @@ static json_t *describe_tokenizer(const char *folder)
     const char *kind = glint_tokenizer_id(tokenizer, "\xC4\xA0" /* the byte-level alphabet's space */) >= 0 ? "byte-level"
                        : glint_tokenizer_id(tokenizer, "<0x0A>") >= 0                                       ? "pieces with byte fallback"
                                                                                                             : "pieces";
-    return json_pack("{s:s, s:s, s:I, s:s?, s:b}", "file", is_json ? "tokenizer.json" : "tokenizer.model", "kind", kind, "tokens",
-                     (json_int_t)glint_tokenizer_size(tokenizer), "begins_texts_with", bos, "chat_template", has_chat_template(folder));
+    g_autofree char *chat = describe_chat(folder);
+    return json_pack("{s:s, s:s, s:I, s:s?, s:s}", "file", is_json ? "tokenizer.json" : "tokenizer.model", "kind", kind, "tokens",
+                     (json_int_t)glint_tokenizer_size(tokenizer), "begins_texts_with", bos, "chat_format", chat);
 }
 
 json_t *glint_model_describe(const char *folder, const GlintModelSummary *summary)
@@ -212,9 +222,9 @@ static void print_tokenizer(json_t *tokenizer)
     else if (text_of(tokenizer, "problem"))
         printf("%s cannot be used: %s\n", text_of(tokenizer, "file"), text_of(tokenizer, "problem"));
     else
-        printf("%s, %s, %lld tokens; texts begin with %s; chat template: %s\n", text_of(tokenizer, "file"), text_of(tokenizer, "kind"),
+        printf("%s, %s, %lld tokens; texts begin with %s; chat format: %s\n", text_of(tokenizer, "file"), text_of(tokenizer, "kind"),
                count_of(tokenizer, "tokens"), text_of(tokenizer, "begins_texts_with") ? text_of(tokenizer, "begins_texts_with") : "no special token",
-               json_is_true(json_object_get(tokenizer, "chat_template")) ? "yes" : "no");
+               text_of(tokenizer, "chat_format"));
 }
 
 static void print_memory(json_t *root)

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/talk.h"
 #include "cli/steer_samples.h"
+#include "collect/collect.h"
 #include "draw/dose_picture.h"
 
 #include <math.h>
@@ -132,7 +133,8 @@ gboolean glint_job_steer_layer(const GlintSteerPlan *plan, const GlintSite *site
     const GlintModelInfo *info = glint_model_info(plan->model);
     g_autofree char *name = glint_site_name(site), *path = g_build_filename(plan->out, name, NULL);
     *outcome = (GlintSteerOutcome){.layer = site->layer};
-    g_autoptr(GlintSteerLayer) layer = glint_steer_layer_read(plan->root, plan->classes, plan->graph_class, plan->towards, plan->away, site,
+    g_autofree char *graph = glint_class_folder(plan->graph_class);
+    g_autoptr(GlintSteerLayer) layer = glint_steer_layer_read(plan->root, plan->classes, plan->folders, graph, plan->towards, plan->away, site,
                                                               glint_model_site_width(plan->model, site->kind), info->head_size, error);
     if (!layer)
         return FALSE;
@@ -217,7 +219,7 @@ gboolean glint_job_steer_depth(const GlintSteerPlan *plan, const GlintSteerOutco
     for (gsize k = 0; k < n; k++)
         points[k] = depth_point(&outcomes[k]);
     g_autofree char *table = g_build_filename(plan->out, "depth.csv", NULL), *picture = g_build_filename(plan->out, "depth.png", NULL);
-    g_autofree char *title = g_strdup_printf("Steering towards %s over depth: %s on each layer's best module", plan->towards, glint_steer_kind_name(plan->kind));
+    g_autofree char *title = g_strdup_printf("Steering towards %s over depth (%s)", plan->towards, glint_steer_kind_name(plan->kind));
     GlintFile *file = glint_file_new(table, error);
     if (!file)
         return FALSE;

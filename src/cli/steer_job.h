@@ -13,7 +13,7 @@ typedef struct {
     const GlintSteerSplit *split;
     GlintSteerLab *lab;
     const GlintVerbalisers *words;
-    char *const *classes;      /* of the results folder */
+    char *const *classes, *const *folders; /* of the results folder */
     const char *root, *out;    /* results; where the trials go: out/<site>/ */
     const char *graph_class, *towards, *away;
     GlintSteerKind kind;

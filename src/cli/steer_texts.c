@@ -168,3 +168,26 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintC
         return NULL;
     return g_steal_pointer(&self);
 }
+
+GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all, const char *class_name, gsize n, gsize max_tokens, GError **error)
+{
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GlintSteerTexts) texts = glint_steer_texts_new();
+    const Reader reader = {tokenizer, chat};
+    const int label = label_of(all, class_name);
+    if (label < 0) {
+        glint_fail(error, GLINT_ERROR_DATA, "the data set has no class '%s'", class_name);
+        return NULL;
+    }
+    for (guint k = 0; k < used->texts->len; k++)
+        g_hash_table_add(known, text_at(used, k)->text);
+    g_autoptr(GArray) numbers = numbers_of(all, label, known, TRUE);
+    for (guint k = 0; k < numbers->len && glint_steer_texts_count(texts) < n; k++)
+        if (!add_text(texts, &reader, text_at(all, g_array_index(numbers, guint, k))->text, max_tokens, NULL, glint_text_n_prefix(tokenizer, chat) + 2, error))
+            return NULL;
+    if (glint_steer_texts_count(texts) >= LEAST_HELD_OUT)
+        return g_steal_pointer(&texts);
+    glint_fail(error, GLINT_ERROR_DATA, "only %zu texts of class '%s' were not used for the graphs, and effects are measured on others than those: run again with "
+               "--max-samples N (fewer than there are), or give other texts of the same classes with --held-out", glint_steer_texts_count(texts), class_name);
+    return NULL;
+}

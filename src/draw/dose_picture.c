@@ -138,7 +138,7 @@ static void draw_legend(cairo_t *cr, const GlintDoseCurves *curves)
         const gsize n = arms_of(curves, styles[s].role, arms);
         if (n == 0)
             continue;
-        g_autofree char *label = styles[s].band ? g_strdup_printf("%zu %s: 5–95 %%", n, styles[s].label) : g_strdup(styles[s].label);
+        g_autofree char *label = styles[s].band ? g_strdup_printf("%s, 5–95 %%", styles[s].label) : g_strdup(styles[s].label);
         glint_colour_set(cr, styles[s].colour, styles[s].band ? 0.28 : 1);
         cairo_rectangle(cr, legend_left, y - (styles[s].band ? 8 : 4.5), 20, styles[s].band ? 9 : 2.2);
         cairo_fill(cr);
@@ -186,9 +186,17 @@ static void draw_cost(cairo_t *cr, const GlintDoseCurves *curves, double left, g
     glint_frame_bottom(&frame, title);
 }
 
+static gsize count_sets(const GlintDoseCurves *curves)
+{
+    gsize n = 0;
+    for (gsize a = 0; a < curves->n_arms; a++)
+        n += strcmp(curves->arms[a].role, "random") == 0 || strcmp(curves->arms[a].role, "degree-matched") == 0;
+    return n;
+}
+
 gboolean glint_draw_dose(const GlintDoseCurves *curves, const char *path, GError **error)
 {
-    g_autofree char *texts = glint_format_count(curves->n_texts), *line = g_strdup_printf("Mean over %s held-out texts, with its 95 %% interval. Every set is steered by the same operator to the same KL.", texts);
+    g_autofree char *texts = glint_format_count(curves->n_texts), *line = g_strdup_printf("Mean over %s held-out texts, with its 95 %% interval. Every set is steered by the same operator to the same KL. %zu control sets.", texts, count_sets(curves));
     g_autoptr(GlintCanvas) canvas = glint_canvas_new(path, page_width, page_height, curves->title, curves->verdict, error);
     if (!canvas)
         return FALSE;

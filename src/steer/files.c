@@ -170,8 +170,8 @@ static double *read_reals(const json_t *object, const char *key, gsize n, gboole
     const json_t *list = json_object_get(object, key);
     if (!list && optional)
         return NULL;
-    g_autofree double *values = g_new0(double, n + 1);
     gboolean good = json_is_array(list) && json_array_size(list) == n;
+    g_autofree double *values = g_new0(double, good ? n + 1 : 1); /* the file says n: no memory for what it does not hold */
     for (gsize k = 0; good && k < n; k++) {
         const json_t *item = json_array_get(list, k);
         values[k] = json_number_value(item);
@@ -221,6 +221,8 @@ static GlintSteerOperator *read_operator(const json_t *object, const char *path,
         operator->centre = read_reals(object, "centre", operator->n, TRUE, path, &problem);
     if (!problem)
         operator->matrix = read_reals(object, "matrix", operator->n * operator->n, TRUE, path, &problem);
+    if (!problem && ((operator->centre != NULL) != glint_steer_kind_sets_state(operator->kind) || (operator->matrix != NULL) != (operator->kind == GLINT_STEER_WEIGHT)))
+        glint_fail(&problem, GLINT_ERROR_FORMAT, "%s: operator.centre and operator.matrix are not those of the operator '%s'; run glint steer again", path, kind);
     if (!problem)
         return g_steal_pointer(&operator);
 failed:

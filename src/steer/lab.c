@@ -210,18 +210,20 @@ static void compare(GlintSteerLab *self, gsize text, const float *logits, gsize 
     CostSums *sums = user_data;
     const gsize first = position_of(self, text), V = self->vocab;
     const guint32 *tokens = tokens_of(self->neutral, text);
-    double nll = 0, same = 0;
-#pragma omp parallel for schedule(static) reduction(+ : nll, same) if (n * V > WORTH_THREADS)
+    g_autofree double *nll = g_new0(double, n + 1); /* added up in order, for the same bits at any number of threads; `same` counts */
+    double same = 0;
+#pragma omp parallel for schedule(static) reduction(+ : same) if (n * V > WORTH_THREADS)
     for (gsize t = self->skip; t < n; t++) {
         const gsize at = first + t - self->skip;
         const float *row = logits + t * V;
         const double norm = normaliser(row, V), kl = norm * self->before[at].sum - dot(self->base + at * V, row, V) - self->before[at].entropy;
         self->kl[at] = MAX(kl, 0); /* rounding may leave a little less */
         if (t + 1 < n)
-            nll += norm - (double)row[tokens[t + 1]] + self->before[at].next;
+            nll[t] = norm - (double)row[tokens[t + 1]] + self->before[at].next;
         same += top_of(row, V) == self->before[at].top ? 1 : 0;
     }
-    sums->nll += nll;
+    for (gsize t = 0; t < n; t++)
+        sums->nll += nll[t];
     sums->same += same;
     sums->predicted += n - self->skip - 1;
 }
@@ -281,10 +283,13 @@ static void add_loss(GlintSteerLab *self, gsize text, const float *logits, gsize
 {
     const Losses *into = user_data;
     const guint32 *tokens = tokens_of(into->texts, text);
+    g_autofree double *terms = g_new0(double, n + 1); /* added up in order, as above */
     double sum = 0;
-#pragma omp parallel for schedule(static) reduction(+ : sum) if (n * self->vocab > WORTH_THREADS)
+#pragma omp parallel for schedule(static) if (n * self->vocab > WORTH_THREADS)
     for (gsize t = 0; t < n - 1; t++)
-        sum += normaliser(logits + t * self->vocab, self->vocab) - (double)logits[t * self->vocab + tokens[t + 1]];
+        terms[t] = normaliser(logits + t * self->vocab, self->vocab) - (double)logits[t * self->vocab + tokens[t + 1]];
+    for (gsize t = 0; t < n; t++)
+        sum += terms[t];
     into->loss[text] = n > 1 ? sum / (double)(n - 1) : 0;
 }
 

@@ -47,30 +47,41 @@ static gboolean column_of(const char *neuron, const GlintSite *site, gsize width
     return *column < width;
 }
 
-/* Neurons, columns and one class's means from its graph; the first class fills in what all share. */
-static gboolean take_class(GlintSteerLayer *self, gsize c, const GlintGraph *graph, const char *folder, gsize head_size, GError **error)
+/* Neurons and columns from the first graph that is read; all others must have the same. */
+static gboolean take_neurons(GlintSteerLayer *self, const GlintGraph *graph, const char *folder, gsize head_size, GError **error)
 {
-    if (c == 0) {
-        self->p = graph->p;
-        self->column = g_new(gsize, self->p + 1);
-        self->neurons = g_new0(char *, self->p + 1);
-        self->mean = g_new(double, self->n_classes * self->p + 1);
-        self->sd = g_new0(double, self->p + 1);
-        for (gsize i = 0; i < self->p; i++) {
-            self->neurons[i] = g_strdup(graph->nodes[i].neuron);
-            if (!column_of(self->neurons[i], &self->site, self->width, head_size, &self->column[i]))
-                return glint_fail(error, GLINT_ERROR_FORMAT, "%s/modules.csv: '%s' is no neuron of this model's layer %zu (%zu columns); was the folder made with another model?",
-                                  folder, self->neurons[i], self->site.layer, self->width);
-        }
+    self->p = graph->p;
+    self->column = g_new(gsize, self->p + 1);
+    self->neurons = g_new0(char *, self->p + 1);
+    self->mean = g_new(double, self->n_classes * self->p + 1);
+    self->sd = g_new0(double, self->p + 1);
+    for (gsize i = 0; i < self->p; i++) {
+        self->neurons[i] = g_strdup(graph->nodes[i].neuron);
+        if (!column_of(self->neurons[i], &self->site, self->width, head_size, &self->column[i]))
+            return glint_fail(error, GLINT_ERROR_FORMAT, "%s/modules.csv: '%s' is no neuron of this model's layer %zu (%zu columns); was the folder made with another model?",
+                              folder, self->neurons[i], self->site.layer, self->width);
     }
+    return TRUE;
+}
+
+static gboolean same_neurons(const GlintSteerLayer *self, const GlintGraph *graph, const char *folder, GError **error)
+{
     if (graph->p != self->p)
         return glint_fail(error, GLINT_ERROR_DATA, "%s has %zu neurons where the other classes have %zu; run glint solve and glint graph again on the whole folder", folder,
                           graph->p, self->p);
+    for (gsize i = 0; i < self->p; i++)
+        if (strcmp(graph->nodes[i].neuron, self->neurons[i]) != 0)
+            return glint_fail(error, GLINT_ERROR_DATA, "%s: row %zu is %s, in the other classes it is %s; run glint solve and glint graph again on the whole folder", folder, i,
+                              graph->nodes[i].neuron, self->neurons[i]);
+    return TRUE;
+}
+
+static gboolean take_class(GlintSteerLayer *self, gsize c, const GlintGraph *graph, const char *folder, gsize head_size, GError **error)
+{
+    if ((c == 0 && !take_neurons(self, graph, folder, head_size, error)) || !same_neurons(self, graph, folder, error))
+        return FALSE;
     for (gsize i = 0; i < self->p; i++) {
         const GlintNode *node = &graph->nodes[i];
-        if (strcmp(node->neuron, self->neurons[i]) != 0)
-            return glint_fail(error, GLINT_ERROR_DATA, "%s: row %zu is %s, in the other classes it is %s; run glint solve and glint graph again on the whole folder", folder, i,
-                              node->neuron, self->neurons[i]);
         if (!isfinite(node->mean) || !isfinite(node->sd))
             return glint_fail(error, GLINT_ERROR_DATA, "%s/modules.csv has no mean and sd of %s; run glint graph again", folder, node->neuron);
         self->mean[c * self->p + i] = node->mean;
@@ -100,22 +111,27 @@ static gboolean add_covariance(GlintSteerLayer *self, gsize c, const char *folde
     return TRUE;
 }
 
-static gboolean read_class(GlintSteerLayer *self, gsize c, const char *root, const char *graph_class, gsize head_size, GError **error)
+static char *folder_of(const GlintSteerLayer *self, const char *root, const char *class_folder)
 {
-    g_autofree char *site = glint_site_name(&self->site), *folder = g_build_filename(root, self->classes[c], site, NULL);
+    g_autofree char *site = glint_site_name(&self->site);
+    return g_build_filename(root, class_folder, site, NULL);
+}
+
+static gboolean read_class(GlintSteerLayer *self, gsize c, const char *folder, gsize head_size, GError **error)
+{
     g_autoptr(GlintGraph) graph = glint_graph_read(folder, error);
-    if (!graph || !take_class(self, c, graph, folder, head_size, error) || !add_covariance(self, c, folder, error))
-        return FALSE;
-    if (strcmp(self->classes[c], graph_class) != 0)
-        return TRUE;
+    return graph && take_class(self, c, graph, folder, head_size, error) && add_covariance(self, c, folder, error);
+}
+
+/* What is steered by. */
+static gboolean read_graph(GlintSteerLayer *self, const char *folder, GError **error)
+{
     g_autofree char *precision = g_build_filename(folder, "precision.npz", NULL);
-    self->precision = glint_csr_read(precision, error);
-    if (!self->precision)
+    self->graph = glint_graph_read(folder, error);
+    if (!self->graph || !same_neurons(self, self->graph, folder, error) || !(self->precision = glint_csr_read(precision, error)))
         return FALSE;
-    if (self->precision->rows != self->p || self->precision->cols != self->p)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "%s is not %zu x %zu, as the graph beside it is; run glint graph again", precision, self->p, self->p);
-    self->graph = g_steal_pointer(&graph);
-    return TRUE;
+    return (self->precision->rows == self->p && self->precision->cols == self->p) ||
+           glint_fail(error, GLINT_ERROR_FORMAT, "%s is not %zu x %zu, as the graph beside it is; run glint graph again", precision, self->p, self->p);
 }
 
 static gboolean find_class(const GlintSteerLayer *self, const char *name, gsize *index, GError **error)
@@ -140,7 +156,7 @@ static void compare_classes(GlintSteerLayer *self)
     }
 }
 
-GlintSteerLayer *glint_steer_layer_read(const char *root, char *const *classes, const char *graph_class, const char *towards, const char *away,
+GlintSteerLayer *glint_steer_layer_read(const char *root, char *const *classes, char *const *folders, const char *graph_folder, const char *towards, const char *away,
                                         const GlintSite *site, gsize width, gsize head_size, GError **error)
 {
     g_autoptr(GlintSteerLayer) self = g_new0(GlintSteerLayer, 1);
@@ -148,16 +164,20 @@ GlintSteerLayer *glint_steer_layer_read(const char *root, char *const *classes, 
     self->width = width;
     self->classes = g_strdupv((char **)classes);
     self->n_classes = g_strv_length(self->classes);
-    gsize graph;
-    if (!find_class(self, towards, &self->towards, error) || !find_class(self, away, &self->away, error) || !find_class(self, graph_class, &graph, error))
+    if (!find_class(self, towards, &self->towards, error) || !find_class(self, away, &self->away, error))
         return NULL;
     if (self->towards == self->away) {
         glint_fail(error, GLINT_ERROR_USAGE, "steering needs two classes to tell apart, and was given '%s' twice", towards);
         return NULL;
     }
-    for (gsize c = 0; c < self->n_classes; c++)
-        if (!read_class(self, c, root, graph_class, head_size, error))
+    for (gsize c = 0; c < self->n_classes; c++) {
+        g_autofree char *folder = folder_of(self, root, folders[c]);
+        if (!read_class(self, c, folder, head_size, error))
             return NULL;
+    }
+    g_autofree char *graph = folder_of(self, root, graph_folder);
+    if (!read_graph(self, graph, error))
+        return NULL;
     compare_classes(self);
     return g_steal_pointer(&self);
 }

@@ -23,9 +23,10 @@ typedef struct {
     double *covariance;   /* p x p within classes, pooled, or NULL when not known: module scores and the correlation graph need it */
 } GlintSteerLayer;
 
-/* Reads <root>/<class>/<site> of every class in `classes` (neurons.csv, precision.npz, edges.csv, modules.csv, and covariance.npy where it is).
- * `graph_class` is the class whose graph is steered by. Errors name the file; classes whose graphs have different neurons are refused. */
-GlintSteerLayer *glint_steer_layer_read(const char *root, char *const *classes, const char *graph_class, const char *towards, const char *away,
+/* Reads <root>/<folder>/<site> (edges.csv, modules.csv, and covariance.npy where every class has one) of every class; folders[c] is that of
+ * classes[c]. `graph_folder` is where the graph and its precision.npz are that is steered by: one of them, or that of all classes together.
+ * Errors name the file; folders whose graphs have different neurons are refused. */
+GlintSteerLayer *glint_steer_layer_read(const char *root, char *const *classes, char *const *folders, const char *graph_folder, const char *towards, const char *away,
                                         const GlintSite *site, gsize width, gsize head_size, GError **error);
 void glint_steer_layer_free(GlintSteerLayer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSteerLayer, glint_steer_layer_free)

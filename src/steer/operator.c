@@ -92,7 +92,7 @@ static void discriminant(const GlintSteerLayer *layer, const gsize *rows, gsize 
         direction[k] *= sqrt(wanted / length);
 }
 
-static gboolean sets_a_state(GlintSteerKind kind)
+gboolean glint_steer_kind_sets_state(GlintSteerKind kind)
 {
     return kind == GLINT_STEER_CLAMP || kind == GLINT_STEER_CONDITIONAL || kind == GLINT_STEER_ABLATE_MEAN || kind == GLINT_STEER_ABLATE_ZERO;
 }
@@ -111,7 +111,7 @@ static gboolean fill(GlintSteerOperator *self, const GlintSteerLayer *layer, con
     const gsize n = self->n;
     self->factor = self->kind == GLINT_STEER_SCALE ? 1 : 0;
     self->constant = g_new0(double, n + 1);
-    self->centre = sets_a_state(self->kind) ? g_new0(double, n + 1) : NULL;
+    self->centre = glint_steer_kind_sets_state(self->kind) ? g_new0(double, n + 1) : NULL;
     for (gsize k = 0; k < n; k++) {
         self->column[k] = layer->column[rows[k]];
         if (self->centre)

@@ -27,6 +27,9 @@ const char *glint_steer_kind_name(GlintSteerKind kind);
 /* Largest strength that makes sense: 1 for the ablations, which are then complete; else infinity. */
 double glint_steer_kind_limit(GlintSteerKind kind);
 
+/* Does it set a state (clamp, conditional, the ablations)? Such operators have a centre, the others none. */
+gboolean glint_steer_kind_sets_state(GlintSteerKind kind);
+
 typedef struct {
     GlintSteerKind kind;
     GlintSite site;
