@@ -275,7 +275,7 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_autoptr(GlintTokenizer) tokenizer = NULL;
     g_autoptr(GlintChat) chat = NULL;
     g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
-    if (!model || !glint_steer_check_run(root, used, model, error))
+    if (!model || !glint_steer_check_run(root, used, model, tokenizer, chat, error))
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     g_auto(GStrv) folders = folders_of(classes);
