@@ -60,6 +60,9 @@ static int run(int argc, char **argv, GError **error)
     if (glint_mpi_launched()) {
         if (from || args.collect.dry_run || args.collect.shard)
             return glint_fail(error, GLINT_ERROR_USAGE, "--from, --dry-run and --shard do not go with mpirun, which shares the work out itself");
+        if (args.collect.save_activations) /* the shards go once they are merged, and rows are not merged */
+            return glint_fail(error, GLINT_ERROR_USAGE, "--save-activations does not go with mpirun, which removes the shards that the rows would lie in; run every share "
+                              "by itself with --shard I/N, then glint merge");
         if (g_strcmp0(args.data.dataset, "synthetic") == 0) /* every process would ask a language model, and pay */
             return glint_fail(error, GLINT_ERROR_USAGE, "--dataset synthetic does not go with mpirun; make the texts first with glint synth, and give the file");
         int code = glint_job_collect_mpi(&args, report, &first, error);

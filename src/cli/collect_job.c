@@ -54,7 +54,7 @@ static char *dataset_name(const GlintArgs *args, const char *folder, json_t *rep
         return g_strdup(args->data.dataset);
     g_autofree char *path = g_build_filename(folder, "synthetic.jsonl", NULL);
     json_t *leakage = NULL;
-    if (!glint_job_synth(&args->synth, (guint64)args->common.seed, path, &leakage, error))
+    if (!glint_job_synth_once(&args->synth, (guint64)args->common.seed, folder, path, &leakage, error))
         return NULL;
     json_object_set_new(report, "synthetic", leakage);
     return g_steal_pointer(&path);
@@ -345,7 +345,9 @@ gboolean glint_job_collect_from(const GlintArgs *args, const char *folder, json_
     const GlintCollectArgs *a = &args->collect;
     const struct { const char *option; gboolean given; } useless[] = {
         {"--model", args->model.model != NULL}, {"--dataset", args->data.dataset != NULL}, {"--pool", a->pool != NULL}, {"--save-activations", a->save_activations},
-        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--sae", a->sae != NULL}, {"--shard", a->shard != NULL}};
+        {"--layers", a->layers != NULL}, {"--dry-run", a->dry_run}, {"--memory", a->memory != NULL}, {"--sae", a->sae != NULL}, {"--shard", a->shard != NULL},
+        {"--chat", args->chat.chat || args->chat.format}, {"--max-samples", args->data.max_samples > 0}, {"--sae-features", a->sae_features != NULL},
+        {"--save-dtype", a->save_dtype != NULL}, {"--batch-size", a->batch_size > 0}};
     for (gsize k = 0; k < G_N_ELEMENTS(useless); k++)
         if (useless[k].given)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s does not go with --from, whose rows are there already; leave it out (--site blocks.3.mlp.hook_post chooses among them)",

@@ -15,37 +15,14 @@
 
 /* ---- which sites there are ---- */
 
-static gint by_kind_and_layer(gconstpointer a, gconstpointer b)
-{
-    const GlintSite *x = a, *y = b;
-    if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
-    return x->layer < y->layer ? -1 : x->layer > y->layer;
-}
-
 /* Sites with moments of the first class, by kind and layer. */
 static GArray *collected_sites(const char *root, const char *class_name, GError **error)
 {
-    g_autofree char *class_folder = glint_class_folder(class_name);
-    g_autofree char *folder = g_build_filename(root, "moments", class_folder, NULL);
-    g_autoptr(GArray) sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    const char *name;
-    while (dir && (name = g_dir_read_name(dir))) {
-        if (!g_str_has_suffix(name, ".safetensors") || name[0] == '.')
-            continue;
-        g_autofree char *site_name = g_strndup(name, strlen(name) - strlen(".safetensors"));
-        gint64 layer = -1;
-        GlintSite site = {0};
-        if (glint_site_parse(site_name, &site.kind, &layer, NULL) && layer >= 0) {
-            site.layer = (gsize)layer;
-            g_array_append_val(sites, site);
-        }
-    }
-    g_array_sort(sites, by_kind_and_layer);
+    g_autoptr(GArray) sites = glint_collect_sites(root, class_name);
     if (sites->len > 0)
         return g_steal_pointer(&sites);
-    glint_fail(error, GLINT_ERROR_DATA, "%s holds no moments; run glint collect first", folder);
+    g_autofree char *class_folder = glint_class_folder(class_name);
+    glint_fail(error, GLINT_ERROR_DATA, "%s/moments/%s holds no moments; run glint collect first", root, class_folder);
     return NULL;
 }
 

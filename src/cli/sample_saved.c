@@ -79,6 +79,10 @@ GlintSample *glint_sample_from_saved(const char *folder, const char *class_name,
     g_autoptr(GlintActivations) saved = path ? glint_activations_open(path, error) : NULL;
     if (!saved)
         return NULL;
+    if (saved->n == 0) {
+        glint_fail(error, GLINT_ERROR_DATA, "%s holds no row: no text of class %s was in that share of the data", path, saved->class_name);
+        return NULL;
+    }
     g_autofree gint32 *text = g_new0(gint32, saved->n + 1);
     GlintArray *rows = read_rows(saved, text, error);
     GlintSample *sample = rows ? glint_sample_from_rows(rows, path, keep_rows, error) : NULL;

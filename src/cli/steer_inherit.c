@@ -48,17 +48,31 @@ static json_t *read_moments(const char *root, GError **error)
 
 static const char *value_of(const json_t *moments, const char *key) { return json_string_value(json_object_get(json_object_get(moments, "settings"), key)); }
 
+/* A chat that dates itself (Llama 3.2) keeps the day of the run. */
+static void inherit_date(GlintArgs *args, const char *identity)
+{
+    static const char mark[] = ", dated "; /* glint_chat_identity() */
+    const char *date = identity ? strstr(identity, mark) : NULL;
+    if (date && !args->chat.date && (args->chat.chat || args->chat.format))
+        args->chat.date = g_strdup(date + strlen(mark));
+}
+
 gboolean glint_steer_inherit(GlintArgs *args, const char *root, gint64 *draw_seed, GError **error)
 {
     g_autoptr(json_t) moments = read_moments(root, error);
     if (!moments || !inherit_run(args, root, error))
         return FALSE;
+    if (g_strcmp0(args->data.dataset, "synthetic") == 0) { /* made by the run, which kept them */
+        g_free(args->data.dataset);
+        args->data.dataset = g_build_filename(root, "synthetic.jsonl", NULL);
+    }
+    inherit_date(args, value_of(moments, "chat"));
     const char *seed = value_of(moments, "seed");
     *draw_seed = seed ? g_ascii_strtoll(seed, NULL, 10) : 0;
     return TRUE;
 }
 
-gboolean glint_steer_check_run(const char *root, const GlintDataset *used, const GlintModel *model, GError **error)
+gboolean glint_steer_check_run(const char *root, const GlintDataset *used, const GlintModel *model, const GlintTokenizer *tokenizer, const GlintChat *chat, GError **error)
 {
     g_autoptr(json_t) moments = read_moments(root, error);
     if (!moments)
@@ -68,5 +82,11 @@ gboolean glint_steer_check_run(const char *root, const GlintDataset *used, const
                           "--max-samples, --text-column and --label-column", root);
     if (g_strcmp0(value_of(moments, "model_sha256"), glint_model_info(model)->sha256) != 0)
         glint_warn("the model is not the one that the graphs in %s were made from", root);
+    if (g_strcmp0(value_of(moments, "tokenizer_sha256"), glint_tokenizer_sha256(tokenizer)) != 0)
+        glint_warn("the tokenizer is not the one that the graphs in %s were made with", root);
+    const char *had = value_of(moments, "chat"), *now = chat ? glint_chat_identity(chat) : "none";
+    if (strcmp(had ? had : "none", now) != 0)
+        glint_warn("the texts of the graphs in %s were read as chat %s, here it is %s; --chat, --chat-format, --system, --chat-date and --no-thinking make it the same", root,
+                   had ? had : "none", now);
     return TRUE;
 }

@@ -244,6 +244,19 @@ static char *report_path(const char *path)
     return g_strconcat(stem, ".leakage.json", NULL);
 }
 
+/* What the texts depend on. */
+static json_t *describe_request(const GlintSynthArgs *args, guint64 seed)
+{
+    const char *base = args->base_url ? args->base_url : g_getenv("OPENAI_BASE_URL");
+    g_autofree char *url = base && *base && !is_local(args) && !is_own_model(args) ? glint_http_plain_url(base) : NULL;
+    json_t *compare = json_array();
+    for (char **topic = args->compare; topic && *topic; topic++)
+        json_array_append_new(compare, json_string(*topic));
+    return json_pack("{s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s?, s:s?, s:i, s:i, s:I}", "recipe", args->recipe, "topic", args->topic, "contrast", args->contrast, "compare", compare,
+                     "generator", is_local(args) ? "local" : args->generator ? args->generator : "chat", "base_url", url, "model", args->model, "temperature", args->temperature,
+                     "n", args->n, "per_request", args->per_request, "seed", (json_int_t)seed);
+}
+
 gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *path, json_t **report, GError **error)
 {
     g_auto(Plan) plan = {0};
@@ -259,10 +272,11 @@ gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *p
     g_autoptr(GlintSynthData) data = is_local(args)       ? glint_synth_local(plan.recipe, wanted.n, seed, error)
                                      : is_own_model(args) ? ask_own_model(&plan, args, &wanted, error)
                                                           : ask(&plan, args, &wanted, error);
-    if (!data || !glint_synth_write(data, path, error))
+    g_autofree char *beside = report_path(path);
+    if (!data || !glint_remove_tree(beside, error) || !glint_synth_write(data, path, error)) /* a report is never beside other texts */
         return FALSE;
     g_autoptr(json_t) leakage = glint_synth_leakage(data, seed);
-    g_autofree char *beside = report_path(path);
+    json_object_set_new(leakage, "request", describe_request(args, seed));
     if (!glint_check_interrupt(error) || !glint_json_write(beside, leakage, error))
         return FALSE;
     glint_say("synth: %u pairs of %u texts in %s", data->sets->len, data->n_labels, path);
@@ -272,4 +286,21 @@ gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *p
         glint_say("synth: %s", json_string_value(sentence));
     *report = g_steal_pointer(&leakage);
     return TRUE;
+}
+
+gboolean glint_job_synth_once(const GlintSynthArgs *args, guint64 seed, const char *folder, const char *path, json_t **report, GError **error)
+{
+    g_autofree char *beside = report_path(path), *moments = g_build_filename(folder, "moments", "settings.json", NULL);
+    g_autoptr(json_t) there = g_file_test(path, G_FILE_TEST_EXISTS) && g_file_test(beside, G_FILE_TEST_EXISTS) ? glint_json_read(beside, NULL) : NULL;
+    g_autoptr(json_t) request = describe_request(args, seed);
+    const gboolean same = there && json_equal(json_object_get(there, "request"), request);
+    if (same && !args->force) {
+        glint_say("synth: %s was made by the same request, nothing to write", path);
+        *report = g_steal_pointer(&there);
+        return TRUE;
+    }
+    if (g_file_test(path, G_FILE_TEST_EXISTS) && g_file_test(moments, G_FILE_TEST_EXISTS))
+        return glint_fail(error, GLINT_ERROR_DATA, "%s holds moments of the texts in %s, which %s; choose another --out, or delete that folder", folder, path,
+                          same ? "--force-regenerate would replace" : "another topic, number, seed or generator made");
+    return glint_job_synth(args, seed, path, report, error);
 }

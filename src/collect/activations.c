@@ -44,14 +44,14 @@ static gboolean parse_meta(GlintActivations *self, GError **error)
     const char *format = glint_json_string(meta, "format", NULL, &problem), *class_name = glint_json_string(meta, "class", NULL, &problem);
     const char *site = glint_json_string(meta, "site", NULL, &problem), *pool = glint_json_string(meta, "pool", NULL, &problem);
     const char *dtype = glint_json_string(meta, "dtype", NULL, &problem);
-    gint64 rows = glint_json_int(meta, "rows", 0, &problem), width = glint_json_int(meta, "width", 0, &problem), layer = -1, sum = 0;
+    gint64 rows = glint_json_int(meta, "rows", -1, &problem), width = glint_json_int(meta, "width", 0, &problem), layer = -1, sum = 0;
     size_t k;
     json_t *shard;
     if (!problem && g_strcmp0(format, GLINT_ACTIVATIONS_FORMAT) == 0 && !json_is_true(json_object_get(meta, "complete")))
         return glint_fail(error, GLINT_ERROR_DATA, "%s: these activations are not complete; finish the run that writes them", self->folder);
     json_array_foreach(json_object_get(meta, "shards"), k, shard)
         sum += MAX(glint_json_int(shard, "rows", 0, &problem), 0);
-    gboolean good = !problem && g_strcmp0(format, GLINT_ACTIVATIONS_FORMAT) == 0 && class_name && site && pool && dtype && rows > 0 && sum == rows && width > 0 &&
+    gboolean good = !problem && g_strcmp0(format, GLINT_ACTIVATIONS_FORMAT) == 0 && class_name && site && pool && dtype && rows >= 0 && sum == rows && width > 0 &&
                     width <= G_MAXINT && glint_site_parse(site, &self->site.kind, &layer, NULL) && layer >= 0 &&
                     glint_activations_type_parse(dtype, &self->type, NULL);
     g_clear_error(&problem);

@@ -18,7 +18,7 @@ typedef struct {
     char *folder;           /* where meta.json lies */
     char *class_name, *pool;
     GlintSite site;
-    gsize n, width;         /* of all shards together */
+    gsize n, width;         /* of all shards together; n is 0 where a share of the data (--shard) has no text of the class */
     GlintTensorType type;
     json_t *meta;           /* meta.json, owned */
     /* private: where reading stands */

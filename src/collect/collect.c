@@ -76,6 +76,18 @@ static gboolean check_classes(const GlintDataset *dataset, GError **error)
     return TRUE;
 }
 
+/* Whether any of its targets is not finished, of a run that keeps what this one does. */
+static gboolean is_pending(const GlintRun *run, const GlintPartial *partial)
+{
+    gsize c = 0;
+    while (c < run->dataset->classes->len && strcmp(glint_run_class(run, c), partial->class_name) != 0)
+        c++;
+    for (guint k = 0; c < run->dataset->classes->len && k < partial->sites->len; k++)
+        if (!glint_target_done(run, c, &g_array_index(partial->sites, GlintSite, k)))
+            return TRUE;
+    return FALSE;
+}
+
 /* Everything asked for is there. A state whose targets are all finished is what a run left that was killed in its last step;
  * another one belongs to an unfinished run of other targets, and stays. */
 static gboolean reuse(GlintRun *run, GError **error)
@@ -88,7 +100,7 @@ static gboolean reuse(GlintRun *run, GError **error)
     }
     run->stats->reused = TRUE;
     g_autofree char *products = glint_products(run->options);
-    return (!partial || strcmp(partial->products, products) != 0 || glint_partial_pending(partial, run->folder) || glint_partial_remove(run->folder, error)) &&
+    return (!partial || strcmp(partial->products, products) != 0 || is_pending(run, partial) || glint_partial_remove(run->folder, error)) &&
            glint_store_counts(run->folder, run->stats, error);
 }
 

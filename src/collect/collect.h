@@ -89,6 +89,7 @@ char *glint_examples_path(const char *folder, const char *class_name, const char
 /* What lies in a folder: class names in dataset order (GPtrArray of char*, freed with the array). */
 GPtrArray *glint_collect_classes(const char *folder, GError **error);
 json_t *glint_collect_settings(const char *folder, GError **error); /* moments/settings.json */
+GArray *glint_collect_sites(const char *folder, const char *class_name); /* GlintSite, with moments of the class, by kind and layer; free with g_array_unref */
 /* The numbers of the columns of an SAE's moments, which may be some of its features only, from their metadata. NULL where the columns are all
  * there are. Free with g_array_unref (of gsize). */
 GArray *glint_collect_features(GHashTable *metadata);

@@ -146,8 +146,6 @@ char *glint_partial_folder(const GlintPartial *self, const char *folder);
 char *glint_partial_begin(const GlintPartial *self, const char *folder, GError **error);
 gboolean glint_partial_commit(GlintPartial *self, const char *folder, GError **error);
 gboolean glint_partial_remove(const char *folder, GError **error);
-/* Whether any of its targets is not finished yet. */
-gboolean glint_partial_pending(const GlintPartial *self, const char *folder);
 
 /* ---- a run ---- */
 
@@ -236,10 +234,10 @@ gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const Gli
 void glint_listener_clear(GlintListener *self);
 gboolean glint_listener_tap(const GlintSite *site, const GlintBatch *batch, float *rows, gsize width, gpointer listener, GError **error);
 gboolean glint_listener_save(GlintListener *self, const char *checkpoint, GError **error);
-/* Writes the final files. `texts`: of the class, when there are examples. */
 /* Whether means are all that is wanted of the site: then they come from pieces, and no activation goes through memory. */
 gboolean glint_listener_in_pieces(const GlintListener *self);
 void glint_listener_piece(const GlintBatch *batch, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values, gpointer listener);
+/* Writes the final files. `texts`: of the class, when there are examples. */
 gboolean glint_listener_finish(GlintListener *self, const GlintTexts *texts, GError **error);
 
 /* ---- unit.c ---- */

@@ -169,48 +169,21 @@ static gboolean count_classes(Merge *self, GError **error)
 
 /* ---- sites ---- */
 
-static gint by_kind_and_layer(gconstpointer a, gconstpointer b)
-{
-    const GlintSite *x = a, *y = b;
-    if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
-    return x->layer < y->layer ? -1 : x->layer > y->layer;
-}
-
-/* The sites that a shard holds of a class, sorted. */
-static GArray *sites_of(const Shard *shard, const char *class_name)
-{
-    g_autofree char *class_folder = glint_class_folder(class_name), *folder = g_build_filename(shard->folder, "moments", class_folder, NULL);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    GArray *sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        GlintSite site = {0};
-        gint64 layer = -1;
-        if (!g_str_has_suffix(name, ".safetensors") || name[0] == '.')
-            continue;
-        g_autofree char *site_name = g_strndup(name, strlen(name) - strlen(".safetensors"));
-        if (!glint_site_parse(site_name, &site.kind, &layer, NULL) || layer < 0)
-            continue;
-        site.layer = (gsize)layer;
-        g_array_append_val(sites, site);
-    }
-    g_array_sort(sites, by_kind_and_layer);
-    return sites;
-}
+static gboolean same_site(const GlintSite *a, const GlintSite *b) { return a->kind == b->kind && a->layer == b->layer; }
 
 /* Every shard must hold the sites of the first, of every class. */
 static gboolean check_sites(Merge *self, GError **error)
 {
-    self->sites = sites_of(shard_at(self, 0), g_ptr_array_index(self->classes, 0));
+    self->sites = glint_collect_sites(shard_at(self, 0)->folder, g_ptr_array_index(self->classes, 0));
     if (self->sites->len == 0)
         return glint_fail(error, GLINT_ERROR_DATA, "%s: no moments in it; run its command again", shard_at(self, 0)->folder);
     for (guint k = 0; k < self->shards->len; k++)
         for (guint c = 0; c < self->classes->len; c++) {
             const char *class_name = g_ptr_array_index(self->classes, c);
-            g_autoptr(GArray) sites = sites_of(shard_at(self, k), class_name);
+            g_autoptr(GArray) sites = glint_collect_sites(shard_at(self, k)->folder, class_name);
             gboolean same = sites->len == self->sites->len;
             for (guint s = 0; same && s < sites->len; s++)
-                same = by_kind_and_layer(&g_array_index(sites, GlintSite, s), &g_array_index(self->sites, GlintSite, s)) == 0;
+                same = same_site(&g_array_index(sites, GlintSite, s), &g_array_index(self->sites, GlintSite, s));
             if (!same)
                 return glint_fail(error, GLINT_ERROR_DATA, "%s holds %u sites of class %s where %s holds %u or others; run the same --site and --layers for every shard",
                                   shard_at(self, k)->folder, sites->len, class_name, shard_at(self, 0)->folder, self->sites->len);

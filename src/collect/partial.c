@@ -91,14 +91,6 @@ GlintPartial *glint_partial_open(const char *folder, GError **error)
     return g_steal_pointer(&self);
 }
 
-gboolean glint_partial_pending(const GlintPartial *self, const char *folder)
-{
-    for (guint k = 0; k < self->sites->len; k++)
-        if (!glint_store_has(folder, self->class_name, &g_array_index(self->sites, GlintSite, k)))
-            return TRUE;
-    return FALSE;
-}
-
 static gboolean write_state(const GlintPartial *self, const char *folder, GError **error)
 {
     g_autofree char *path = state_path(folder);

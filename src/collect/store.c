@@ -282,6 +282,34 @@ GPtrArray *glint_collect_classes(const char *folder, GError **error)
     return g_steal_pointer(&classes);
 }
 
+static gint by_kind_and_layer(gconstpointer a, gconstpointer b)
+{
+    const GlintSite *x = a, *y = b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->layer < y->layer ? -1 : x->layer > y->layer;
+}
+
+GArray *glint_collect_sites(const char *folder, const char *class_name)
+{
+    g_autofree char *class_folder = glint_class_folder(class_name), *path = g_build_filename(folder, "moments", class_folder, NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    GArray *sites = g_array_new(FALSE, FALSE, sizeof(GlintSite));
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        GlintSite site = {0};
+        gint64 layer = -1;
+        if (!g_str_has_suffix(name, ".safetensors") || name[0] == '.')
+            continue;
+        g_autofree char *site_name = g_strndup(name, strlen(name) - strlen(".safetensors"));
+        if (!glint_site_parse(site_name, &site.kind, &layer, NULL) || layer < 0)
+            continue;
+        site.layer = (gsize)layer;
+        g_array_append_val(sites, site);
+    }
+    g_array_sort(sites, by_kind_and_layer);
+    return sites;
+}
+
 /* Half-written files in `path` and, `depth` levels down, below it. */
 static gboolean sweep_folder(const char *path, int depth, GError **error)
 {

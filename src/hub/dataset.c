@@ -35,14 +35,6 @@ void glint_hub_dataset_clear(GlintHubDataset *self)
 
 /* ---- places ---- */
 
-static char *datasets_folder(void)
-{
-    const char *home = g_getenv("HF_HOME");
-    if (home && *home)
-        return g_build_filename(home, "glint", "datasets", NULL);
-    return g_build_filename(g_get_user_cache_dir(), "glint", "datasets", NULL);
-}
-
 /* A name out of a server's answer as one part of a path. */
 static char *path_part(const char *name)
 {
@@ -52,7 +44,7 @@ static char *path_part(const char *name)
 
 static char *dataset_folder(const char *id)
 {
-    g_autofree char *base = datasets_folder();
+    g_autofree char *base = glint_own_cache_dir("datasets");
     g_auto(GStrv) halves = g_strsplit(id, "/", 2);
     g_autofree char *name = g_strjoin("--", halves[0], halves[1], NULL);
     return g_build_filename(base, name, NULL);
@@ -110,7 +102,7 @@ typedef gboolean (*Taker)(const json_t *answer, const char *where, gpointer data
 static gboolean ask(const char *id, const char *path, const char *query, Taker take, gpointer data, GError **error)
 {
     if (glint_hub_offline())
-        return glint_fail(error, GLINT_ERROR_IO, "the data set %s is not (wholly) in the cache, and HF_HUB_OFFLINE forbids fetching it", id);
+        return glint_fail(error, GLINT_ERROR_IO, "the data set %s is not (wholly) in the cache, and HF_HUB_OFFLINE forbids fetching it; unset it", id);
     const char *chosen = g_getenv("GLINT_DATASETS_SERVER");
     g_autofree char *escaped = glint_http_escape(id);
     g_autofree char *url = g_strdup_printf("%s%s?dataset=%s%s", chosen && *chosen ? chosen : SERVER, path, escaped, query);
@@ -283,14 +275,14 @@ static gboolean download(const char *url, const char *plain, const char *part, G
 
 char *glint_hub_download_url(const char *url, GError **error)
 {
-    g_autofree char *base = datasets_folder(), *plain = glint_http_plain_url(url), *hash = glint_sha256_bytes(url, strlen(url));
+    g_autofree char *base = glint_own_cache_dir("datasets"), *plain = glint_http_plain_url(url), *hash = glint_sha256_bytes(url, strlen(url));
     g_autofree char *own_name = g_path_get_basename(plain), *name = path_part(own_name);
     hash[16] = '\0';
     g_autofree char *path = g_build_filename(base, "urls", hash, name, NULL), *part = g_strconcat(path, ".part", NULL);
     if (g_file_test(path, G_FILE_TEST_EXISTS))
         return g_steal_pointer(&path);
     if (glint_hub_offline()) {
-        glint_fail(error, GLINT_ERROR_IO, "%s is not in the cache, and HF_HUB_OFFLINE forbids fetching it", plain);
+        glint_fail(error, GLINT_ERROR_IO, "%s is not in the cache, and HF_HUB_OFFLINE forbids fetching it; unset it", plain);
         return NULL;
     }
     int fd = glint_part_open(part, error);

@@ -52,6 +52,12 @@ char *glint_hub_cache_dir(void)
     return g_build_filename(home, "hub", NULL);
 }
 
+char *glint_own_cache_dir(const char *name)
+{
+    g_autofree char *home = path_of("HF_HOME");
+    return home != NULL ? g_build_filename(home, "glint", name, NULL) : g_build_filename(g_get_user_cache_dir(), "glint", name, NULL);
+}
+
 char *glint_hub_endpoint(void)
 {
     const char *value = value_of("HF_ENDPOINT");

@@ -4,6 +4,7 @@
 
 char *glint_hub_home(void);      /* HF_HOME, else $XDG_CACHE_HOME/huggingface, else ~/.cache/huggingface */
 char *glint_hub_cache_dir(void); /* HF_HUB_CACHE, else the older HUGGINGFACE_HUB_CACHE and TRANSFORMERS_CACHE, else hub/ in the home above */
+char *glint_own_cache_dir(const char *name); /* what the hub's client does not know: HF_HOME/glint/NAME, else $XDG_CACHE_HOME or ~/.cache, /glint/NAME */
 char *glint_hub_endpoint(void);  /* HF_ENDPOINT without slashes at its end, else https://huggingface.co */
 gboolean glint_hub_offline(void); /* HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is 1, ON, YES or TRUE in any case: there must be no HTTP at all */
 

@@ -24,7 +24,7 @@
 
 /* What glint reads beside the weights; where the repository has it. */
 static const char *const small_files[] = {"config.json",           "generation_config.json",  "tokenizer.json",      "tokenizer.model",
-                                          "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", NULL};
+                                          "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",      "chat_template.jinja", "chat_template.json", NULL};
 
 /* One call of glint_hub_fetch. */
 typedef struct {

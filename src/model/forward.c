@@ -45,7 +45,7 @@ gboolean gli_buffer_reserve(GliBuffer *self, gsize bytes, GError **error)
     const gsize rounded = (bytes + 63) / 64 * 64;
     self->bytes = aligned_alloc(64, rounded);
     if (!self->bytes)
-        return glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for a batch (%zu MB more were needed); use a smaller --batch_size or --max-tokens",
+        return glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for a batch (%zu MB more were needed); use a smaller --batch-size or --max-tokens",
                           bytes >> 20);
     self->size = rounded;
     return TRUE;
@@ -260,7 +260,6 @@ static gboolean attend(Run *run, GError **error)
     return TRUE;
 }
 
-/* The neurons: in self->neurons for the down projection, and as f32 in self->gate where somebody listens. */
 /* A piece of the neurons, to everyone who wants pieces. */
 static void take_neurons(gpointer context, gsize row, gsize n_rows, gsize column, gsize n_columns, const float *values)
 {
@@ -272,6 +271,7 @@ static void take_neurons(gpointer context, gsize row, gsize n_rows, gsize column
     }
 }
 
+/* The neurons: in self->neurons for the down projection, and as f32 in self->gate where somebody listens. */
 static gboolean find_neurons(Run *run, GError **error)
 {
     GlintModel *self = run->model;

@@ -264,9 +264,9 @@ static gboolean grow(Run *run, Slot *slot, GError **error)
     if (run->settings->on_token) {
         const char *text = run->tokenizer ? slot->text.text->str + slot->shown : "";
         const gsize length = run->tokenizer ? slot->text.sure - slot->shown : 0;
-        g_autofree char *piece = g_strndup(text, length);
+        g_autoptr(GString) piece = g_string_new_len(text, (gssize)length); /* may hold NUL */
         slot->shown += length;
-        if (!run->settings->on_token(slot->prompt, slot->token, piece, length, ended, run->settings->user_data, error))
+        if (!run->settings->on_token(slot->prompt, slot->token, piece->str, length, ended, run->settings->user_data, error))
             return FALSE;
     }
     if (ended) {

@@ -6,6 +6,7 @@
  * only the others are sorted. A draw without filters walks the weights in order of their ids. */
 #include "model/sampling.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/simd.h"
 #include "model/fastmath.h"
 #include <float.h>
@@ -13,13 +14,7 @@
 
 enum { RUN = 4096 }; /* weights are summed in f32 over runs of this many, and runs in f64 */
 
-guint64 gli_random_next(GliRandom *self)
-{
-    guint64 z = (self->state += G_GUINT64_CONSTANT(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
+guint64 gli_random_next(GliRandom *self) { return glint_random_next(&self->state); }
 
 GliRandom gli_random_new(guint64 seed, guint64 stream)
 {

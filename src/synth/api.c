@@ -41,14 +41,13 @@ GlintApi *glint_api_new(const GlintApiOptions *options, GError **error)
     gsize length = strlen(options->base_url);
     while (length > 0 && options->base_url[length - 1] == '/')
         length--;
-    g_autofree char *base = g_strndup(options->base_url, length), *home = glint_hub_home();
+    g_autofree char *base = g_strndup(options->base_url, length);
     self->url = g_strconcat(base, "/chat/completions", NULL);
     self->plain_url = glint_http_plain_url(self->url);
     self->model = g_strdup(options->model);
     self->key = g_strdup(options->key);
     self->temperature = g_strdup(options->temperature);
-    self->folder = g_getenv("HF_HOME") ? g_build_filename(home, "glint", "synth", NULL)
-        : g_build_filename(g_get_user_cache_dir(), "glint", "synth", NULL);
+    self->folder = glint_own_cache_dir("synth");
     self->parallel = MAX(options->parallel, 1);
     self->force = options->force;
     self->price_in = options->price_in;

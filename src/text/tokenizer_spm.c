@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "text/tokenizer_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -183,6 +184,25 @@ static gboolean build(Builder *b, GlintTokenizer *self, const GlintSpmModel *mod
            add_around(b, self, "eos", model->eos, t5, self->postprocessor.suffix, error) && glint_tokenizer_finish(self, error);
 }
 
+/* By which a tokenizer is known: the model, and what of the files beside it decides how a text is cut. */
+static char *identity_of(const char *bytes, gsize length, const json_t *config, const json_t *added)
+{
+    static const char *const keys[] = {"added_tokens_decoder", "legacy", "add_bos_token", "add_eos_token", "bos_token", "eos_token", "tokenizer_class"};
+    g_autofree char *of_model = glint_sha256_bytes(bytes, length);
+    g_autoptr(json_t) beside = json_object();
+    for (gsize k = 0; k < G_N_ELEMENTS(keys); k++)
+        if (json_object_get(config, keys[k]))
+            json_object_set(beside, keys[k], json_object_get(config, keys[k]));
+    if (json_object_size(added) > 0)
+        json_object_set(beside, "added_tokens", (json_t *)(gsize)added);
+    if (json_object_size(beside) == 0)
+        return g_steal_pointer(&of_model);
+    char *text = json_dumps(beside, JSON_COMPACT | JSON_SORT_KEYS);
+    g_autofree char *both = g_strconcat(of_model, text, NULL);
+    free(text);
+    return glint_sha256_bytes(both, strlen(both));
+}
+
 GlintTokenizer *glint_tokenizer_parse_spm(const char *bytes, gsize length, const json_t *config, const json_t *added, const char *name, GError **error)
 {
     g_autoptr(GlintTokenizer) self = g_new0(GlintTokenizer, 1);
@@ -199,7 +219,7 @@ GlintTokenizer *glint_tokenizer_parse_spm(const char *bytes, gsize length, const
         g_prefix_error(error, "%s: ", name);
         return NULL;
     }
-    self->sha256 = glint_sha256_bytes(bytes, length);
+    self->sha256 = identity_of(bytes, length, config, added);
     return g_steal_pointer(&self);
 }
 

@@ -25,6 +25,7 @@ expect 0 $GLINT collect --from rows --out again --quiet
 diff -r rows/moments again/moments || fail "moments of saved rows differ from those of the run"
 expect 0 $GLINT collect --from rows --out again; says err.txt 'all there already'
 expect 2 $GLINT collect --from rows --model demo --out other; one_error; says err.txt '--model does not go with --from'
+expect 2 $GLINT collect --from rows --chat --out other; one_error; says err.txt '--chat does not go with --from'
 expect 2 $GLINT collect --from rows --site x --out other; one_error; says err.txt "unknown site 'x'"
 expect 1 $GLINT collect --from one --out other; one_error; says err.txt '--save-activations writes them'
 expect 0 $COLLECT --site $SITE --pool tokens --save-activations --save-dtype bf16 --examples 0 --out narrow

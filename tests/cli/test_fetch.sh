@@ -226,6 +226,18 @@ fetched
 
 # ---- https: the certificate must be trusted, and the way never leads back to http
 command -v openssl >/dev/null || { echo "no openssl command: https is not tested"; exit 0; }
+# the chat template of older multimodal models comes along, and does without a server afterwards
+new_repository tiny/chat; echo '{}' >"$ROOT/models/tiny/chat/main/added_tokens.json"
+echo '{"chat_template": "{% for message in messages %}{{'"'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'"'}}{% endfor %}{% if add_generation_prompt %}{{ '"'<|im_start|>assistant\\n'"' }}{% endif %}"}' \
+    >"$ROOT/models/tiny/chat/main/chat_template.json"
+fresh
+expect 0 "$GLINT" tokens --model tiny/chat --chat --text Hi; cp out.txt online.txt
+[ -e "$HUB"/models--tiny--chat/snapshots/*/added_tokens.json ] || fail "added_tokens.json, which a tokenizer.model needs"
+faults '[]'
+expect 0 env HF_HUB_OFFLINE=1 "$GLINT" tokens --model tiny/chat --chat --text Hi; cmp -s out.txt online.txt || fail "a chat offline"
+expect 0 "$GLINT" tokens --model "$DEMO_MODEL" --chat-format chatml --text Hi; cmp -s out.txt online.txt || fail "the chat template of chat_template.json"
+[ ! -s "$LOG" ] || fail "offline asked the server"
+
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout key.pem -out cert.pem 2>/dev/null ||
     fail "openssl makes no certificate"
 cat key.pem cert.pem >both.pem

@@ -78,6 +78,16 @@ expect 2 $COLLECT --examples=-1 --out no
 expect 2 $COLLECT --examples 1001 --out no
 one_error; says err.txt 'at most 1000'
 
+# rows of a share that has no text of a class: none, but whole
+FEW="$GLINT collect --model $DEMO_MODEL --dataset $DEMO_DATA --max-samples 4 --layers 1 --examples 0 --save-activations"
+expect 0 $FEW --shard 3/3 --out few
+expect 0 $FEW --shard 3/3 --out few
+says err.txt 'nothing to run'
+expect 0 $GLINT collect --from few --out few-from --quiet
+same few/moments few-from/moments
+expect 1 $GLINT solve --activations few --class positive --alpha 0.4 --out no
+one_error; says err.txt 'holds no row'
+
 # no examples; punctuation
 expect 0 $COLLECT --examples 0 --pool punct --json --out punct
 [ -e punct/moments/negative/examples ] && fail "--examples 0 wrote examples"
@@ -120,6 +130,8 @@ for signal in INT KILL; do
 done
 same stopped-INT stopped-KILL
 expect 2 $MPI $COLLECT --shard 1/2 --out no
+expect 2 $MPI $COLLECT --save-activations --out no
+says err.txt '--save-activations does not go with mpirun'
 expect 2 $MPI $GLINT run --model demo --dataset demo --out no
 [ -e no ] && fail "refused, but something is left"
 exit 0

@@ -104,3 +104,14 @@ expect 1 $GLINT steer used --ablation-matrix; one_error; says err.txt 'were not 
 expect 2 $GLINT steer used --held-out "$DEMO_DATA" --export-gguf x.gguf; one_error; says err.txt '2 layers would be steered'
 expect 2 $GLINT steer used --held-out "$DEMO_DATA" --layers 0 --export-gguf x.gguf; one_error; says err.txt 'no control vector for layer 0'
 [ ! -e x.gguf ] && [ ! -e used/steer ] || fail "a refused command left something"
+
+# what is taken over from the run: the seed of its draw, its chat, texts that it made itself
+RUN="$GLINT run --model $DEMO_MODEL --max-tokens 32 --layers 3 --neurons 40 --alpha 0.3 --examples 0 --skip-viz --quiet"
+expect 0 $RUN --dataset "$DEMO_DATA" --max-samples 300 --seed 7 --chat-format gemma3 --out seven
+expect 2 $GLINT steer seven --seed 2 --module 999 --neutral neutral.txt; says err.txt '300 made the graphs, 2700 are held out'
+! grep -q warning err.txt || fail "the chat of the run is not taken over"
+rm seven/run.json
+expect 2 $GLINT steer seven --model "$DEMO_MODEL" --dataset "$DEMO_DATA" --max-samples 300 --module 999 --neutral neutral.txt; says err.txt 'read as chat gemma3 [0-9a-f]+, here it is none'
+expect 0 $RUN --dataset synthetic --synthetic_topic sentiment --local --num_examples 60 --max-samples 80 --out made
+expect 2 $GLINT steer made --module 999 --neutral neutral.txt; says err.txt '80 made the graphs, 40 are held out'
+exit 0

@@ -36,6 +36,14 @@ PY
 expect 0 "$GLINT" collect --model "$DEMO_MODEL" --layers 0 --dataset synthetic --synthetic_topic sentiment --local --num_examples 20 --out results --json
 [ "$(json out.txt 'd["dataset"]["classes"], d["synthetic"]["pairs"]')" = "({'negative': 20, 'positive': 20}, 20)" ] || fail "--dataset synthetic --local"
 [ -s results/synthetic.jsonl ] && [ -s results/synthetic.leakage.json ] || fail "the texts are not in the results folder"
+# the texts of a results folder stay: taken again by the same request, not replaced by another one
+cp results/synthetic.jsonl kept.jsonl
+ONE=("$GLINT" collect --model "$DEMO_MODEL" --layers 0 --dataset synthetic --synthetic_topic sentiment --local --out results)
+expect 0 "${ONE[@]}" --num_examples 20;            says err.txt 'made by the same request'; says err.txt 'nothing to run'
+expect 1 "${ONE[@]}" --num_examples 20 --seed 1;   one_error; says err.txt 'another topic, number, seed or generator made; choose another --out'
+expect 1 "${ONE[@]}" --num_examples 21;            one_error
+expect 1 "${ONE[@]}" --num_examples 20 --force-regenerate; one_error; says err.txt '--force-regenerate would replace'
+cmp -s results/synthetic.jsonl kept.jsonl || fail "the texts of finished moments were replaced"
 
 # wrong command lines
 expect 2 env OMPI_COMM_WORLD_SIZE=2 "$GLINT" collect --model "$DEMO_MODEL" --dataset synthetic --synthetic_topic sentiment --local --out none; one_error

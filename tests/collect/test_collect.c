@@ -466,6 +466,8 @@ static void test_interrupted(void **state)
     dataset_drop(d);
 }
 
+static gboolean stop_after(gpointer left) { return --*(int *)left <= 0; }
+
 static void test_partial_of_other_layers(void **state)
 {
     (void)state;
@@ -478,6 +480,32 @@ static void test_partial_of_other_layers(void **state)
     assert_true(g_file_set_contents(state_file, "{\"class\": \"neg\"}", -1, NULL));
     options.n_sites = 3;
     collect_bad(d, &options, folder, GLINT_ERROR_FORMAT, "not the state of an unfinished run; delete ");
+    dataset_drop(d);
+}
+
+/* A run that finds all of its own targets done leaves the unfinished one of others alone, whose moments are there but not what else it keeps. */
+static void test_partial_survives_reuse(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(60);
+    GlintCollectOptions options = options_of(GLINT_POOL_MEAN);
+    int left = 2;
+    g_autofree char *folder = in_scratch("survives"), *state_file = g_build_filename(folder, "moments", ".partial", "state.json", NULL);
+    collect_good(d, &options, folder);
+    options.examples = 2;
+    options.n_sites = 1;
+    collect_good(d, &options, folder);
+    options.n_sites = 3;
+    options.stop = stop_after;
+    options.stop_data = &left;
+    collect_bad(d, &options, folder, GLINT_ERROR_INTERRUPTED, "the same command continues");
+    assert_true(g_file_test(state_file, G_FILE_TEST_EXISTS));
+    options.stop = NULL;
+    options.n_sites = 1;
+    assert_true(collect_good(d, &options, folder).reused);
+    assert_true(g_file_test(state_file, G_FILE_TEST_EXISTS));
+    options.n_sites = 3;
+    assert_true(collect_good(d, &options, folder).resumed);
     dataset_drop(d);
 }
 
@@ -507,7 +535,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_reuse_and_more_layers), cmocka_unit_test(test_settings_differ), cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_failed_run_binds_nobody), cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
         cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_all_targets_in_one_pass), cmocka_unit_test(test_plan), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
-        cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_partial_survives_reuse), cmocka_unit_test(test_two_at_once),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);
 }

@@ -186,8 +186,12 @@ static void test_places(void **state)
     forget();
     g_autofree char *usual = g_build_filename(g_get_user_cache_dir(), "huggingface", "hub", NULL), *below_home = g_build_filename(g_get_home_dir(), "x/hub", NULL);
     expect_path(glint_hub_cache_dir(), usual);
+    g_autofree char *own = g_build_filename(g_get_user_cache_dir(), "glint", "datasets", NULL);
+    expect_path(glint_own_cache_dir("datasets"), own);
     g_setenv("HF_HOME", "~/x", TRUE);
     expect_path(glint_hub_cache_dir(), below_home);
+    g_autofree char *own_below_home = g_build_filename(g_get_home_dir(), "x", "glint", "synth", NULL);
+    expect_path(glint_own_cache_dir("synth"), own_below_home);
     g_setenv("HF_HOME", "/h", TRUE);
     expect_path(glint_hub_cache_dir(), "/h/hub");
     g_setenv("TRANSFORMERS_CACHE", "/t", TRUE);

@@ -129,6 +129,21 @@ static GlintTokenizer *parse_llama(const char *config_text)
     return tokenizer;
 }
 
+/* Runs are told apart by what decides how texts are cut, wherever it stands; a chat template does not. */
+static void test_identity(void **state)
+{
+    (void)state;
+    static const char *const configs[] = {"{}", "{\"legacy\":false}", "{\"legacy\":true}", "{\"add_bos_token\":false}", "{\"added_tokens_decoder\":{\"700\":{\"content\":\"<new>\"}}}"};
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (gsize k = 0; k < G_N_ELEMENTS(configs); k++) {
+        g_autoptr(GlintTokenizer) tokenizer = parse_llama(configs[k]);
+        assert_int_equal(strlen(glint_tokenizer_sha256(tokenizer)), 64);
+        assert_true(g_hash_table_add(seen, g_strdup(glint_tokenizer_sha256(tokenizer))));
+    }
+    g_autoptr(GlintTokenizer) chat = parse_llama("{\"chat_template\":\"x\",\"legacy\":false}");
+    assert_true(g_hash_table_contains(seen, glint_tokenizer_sha256(chat)));
+}
+
 static void expect(const GlintTokenizer *tokenizer, const char *text, const guint32 *expected, gsize n, const char *decoded)
 {
     g_autoptr(GArray) ids = encode(tokenizer, text, strlen(text), TRUE);
@@ -233,8 +248,9 @@ static void test_folder(void **state)
     if (!tokenizer)
         fail_msg("%s", error->message);
     EXPECT(tokenizer, "a[PAD]", "a", 1, 264, 620, 2);
-    g_autofree char *sha256 = glint_sha256_file(model, NULL);
-    assert_string_equal(glint_tokenizer_sha256(tokenizer), sha256);
+    assert_true(g_file_set_contents(added, "{\"[PAD]\":621}", -1, NULL));
+    g_autoptr(GlintTokenizer) changed = glint_tokenizer_open(folder, &error);
+    assert_string_not_equal(glint_tokenizer_sha256(tokenizer), glint_tokenizer_sha256(changed));
     assert_true(g_file_set_contents(config, "[]", -1, NULL));
     assert_null(glint_tokenizer_open(folder, &error));
     assert_non_null(strstr(error->message, "tokenizer_config.json: an object was expected"));
@@ -447,7 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_varied),  cmocka_unit_test(test_config),       cmocka_unit_test(test_around),       cmocka_unit_test(test_config_refused),
         cmocka_unit_test(test_folder),         cmocka_unit_test(test_word_cuts),    cmocka_unit_test(test_joined_words), cmocka_unit_test(test_normal_forms),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_truncated),    cmocka_unit_test(test_charsmap_lies),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_refused),        cmocka_unit_test(test_truncated),    cmocka_unit_test(test_charsmap_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
