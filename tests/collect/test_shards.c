@@ -72,7 +72,7 @@ static void merge_bad(char *const *shards, gsize n, gboolean partial, const char
 static void assert_same_file(const char *a, const char *b, const char *below)
 {
     g_autofree char *x = g_build_filename(a, below, NULL), *y = g_build_filename(b, below, NULL), *p = NULL, *q = NULL;
-    gsize n, m;
+    gsize n = 0, m = 0;
     assert_true(g_file_get_contents(x, &p, &n, NULL) && g_file_get_contents(y, &q, &m, NULL));
     if (n != m || memcmp(p, q, n) != 0)
         fail_msg("%s differs", below);
