@@ -222,7 +222,8 @@ static void report_products(const Bench *self, BenchTime spent, BenchTime total)
     const GliArch *arch = &self->model->arch;
     const gsize H = arch->hidden, F = arch->mlp_width, heads = arch->n_heads * arch->head_size;
     const struct { const char *name; gsize in, out, count; } shapes[] = {
-        {"qkv", H, gli_arch_qkv_width(arch), 1}, {"proj", heads, H, 1}, {arch->mlp == GLI_MLP_GATED ? "gate, up" : "gate", H, F, arch->mlp == GLI_MLP_GATED ? 2 : 1}, {"down", F, H, 1},
+        {"qkv", H, gli_arch_qkv_width(arch), 1}, {"proj", heads, H, 1},
+        {arch->mlp == GLI_MLP_GATED ? "gate, up" : "gate", H, F, arch->mlp == GLI_MLP_GATED ? 2 : 1}, {"down", F, H, 1},
     };
     double wall = 0, cpu = 0, blas = 0, flops = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(shapes); i++) {

@@ -3,7 +3,8 @@
 #pragma once
 #include <glib.h>
 
-typedef enum { GLINT_ST_F64, GLINT_ST_F32, GLINT_ST_F16, GLINT_ST_BF16, GLINT_ST_I64, GLINT_ST_I32, GLINT_ST_I16, GLINT_ST_I8, GLINT_ST_U8, GLINT_ST_BOOL, GLINT_ST_OTHER } GlintTensorType;
+typedef enum { GLINT_ST_F64, GLINT_ST_F32, GLINT_ST_F16, GLINT_ST_BF16, GLINT_ST_I64, GLINT_ST_I32, GLINT_ST_I16, GLINT_ST_I8, GLINT_ST_U8,
+              GLINT_ST_BOOL, GLINT_ST_OTHER } GlintTensorType;
 
 typedef struct {
     const char *name;

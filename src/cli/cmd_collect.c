@@ -44,8 +44,10 @@ static int run(int argc, char **argv, GError **error)
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &args.collect.dry_run, "print the plan, which passes collect what, and stop (default: off)", NULL},
         {"from", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.from, "moments of saved activations: a folder with them, in place of --model and --dataset", "DIR"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_SYNTH | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
-                          extra, NULL, "Runs labelled text through a model and keeps mean and second moment of the activations, per class and layer, in\nOUT/moments/<class>/<site>.safetensors. An interrupted run is continued by the same command.",
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_SYNTH | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT |
+                                  GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
+                          extra, NULL, "Runs labelled text through a model and keeps mean and second moment of the activations, per class and layer, in\n"
+                                       "OUT/moments/<class>/<site>.safetensors. An interrupted run is continued by the same command.",
                           "glint collect --model data/demo/model --dataset data/demo/reviews.jsonl --out results", &argc, &argv, error))
         return 0;
     if (argc > 1)

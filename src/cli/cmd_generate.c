@@ -308,7 +308,8 @@ static gboolean check_options(const GlintArgs *args, const Options *o, GError **
     if (o->n < 1)
         return glint_fail(error, GLINT_ERROR_USAGE, "--n is the number of texts per prompt, 1 or more");
     if (!o->save_site != !args->common.out)
-        return glint_fail(error, GLINT_ERROR_USAGE, "%s", o->save_site ? "--save-site needs --out FILE, a safetensors file" : "--out is for the activations of --save-site; texts go to standard output");
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s", o->save_site ?
+                          "--save-site needs --out FILE, a safetensors file" : "--out is for the activations of --save-site; texts go to standard output");
     if (!o->steer.file && (o->steer.strength || o->steer.from >= 0))
         return glint_fail(error, GLINT_ERROR_USAGE, "%s belongs to --steer; give the steer.json of glint steer", o->steer.strength ? "--strength" : "--steer-from");
     if (o->steer.from < -1)

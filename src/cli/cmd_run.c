@@ -74,8 +74,8 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GlintArgs) args;
     glint_args_init(&args);
     if (!glint_args_parse(&args,
-                          GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_SYNTH | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_SOLVE | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ |
-                              GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
+                          GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_SYNTH | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT |
+                              GLINT_ARGS_SOLVE | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON,
                           NULL, NULL,
                           "Runs labelled text through a model and, for every class and layer, estimates the graph of neurons that are dependent given\n"
                           "all others, finds its modules, draws it, and tells what differs between the classes. The same command continues an\n"

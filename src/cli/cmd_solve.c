@@ -37,7 +37,8 @@ static int run(int argc, char **argv, GError **error)
     g_auto(GStrv) covariances = NULL, activations = NULL;
     const GOptionEntry extra[] = {
         {"cov", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &covariances, "covariance or correlation matrix, p x p .npy; with --joint once for each class", "FILE"},
-        {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations, "samples x neurons: n x p .npy, or a folder of glint collect --save-activations; with --joint once for each class", "PATH"},
+        {"activations", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &activations,
+         "samples x neurons: n x p .npy, or a folder of glint collect --save-activations; with --joint once for each class", "PATH"},
         {"class", 0, 0, G_OPTION_ARG_FILENAME, &args.solve.from_class, "class to take from such a folder (default: the only one)", "NAME"},
         {"site", 0, 0, G_OPTION_ARG_FILENAME, &args.solve.from_site, "site to take from such a folder, as in blocks.3.mlp.hook_post (default: the only one)", "SITE"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};

@@ -229,7 +229,8 @@ static gboolean feature_options(const GlintArgs *args, GlintCollectOptions *opti
         return options->sae_features > 0 || glint_fail(error, GLINT_ERROR_USAGE, "--sae-features must be at least 1");
     }
     if ((*list)->len == 0 || g_strv_length(args->collect.sae) > 1)
-        return glint_fail(error, GLINT_ERROR_USAGE, (*list)->len == 0 ? "--sae-features lists no feature" : "--sae-features can list the features of one --sae only; give a number");
+        return glint_fail(error, GLINT_ERROR_USAGE, (*list)->len == 0 ? "--sae-features lists no feature" :
+                          "--sae-features can list the features of one --sae only; give a number");
     options->sae_list = (const gsize *)(void *)(*list)->data;
     options->n_sae_list = (*list)->len;
     return TRUE;
@@ -264,7 +265,8 @@ static json_t *describe_collect(const GlintCollectOptions *options, const GlintC
         g_autofree char *name = glint_site_name(&site);
         json_array_append_new(sites, json_string(name));
     }
-    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "chat", options->chat ? glint_chat_identity(options->chat) : "none", "sites", sites, "pool", glint_pool_name(options->pool), "examples",
+    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b}", "chat",
+                     options->chat ? glint_chat_identity(options->chat) : "none", "sites", sites, "pool", glint_pool_name(options->pool), "examples",
                      (json_int_t)options->examples, "without_punctuation", (json_int_t)stats->n_no_punctuation, "max_tokens", (json_int_t)options->max_tokens, "batch_size",
                      (json_int_t)options->batch_size,
                      "texts", (json_int_t)stats->n_texts, "tokens", (json_int_t)stats->n_tokens, "truncated", (json_int_t)stats->n_truncated,
@@ -281,7 +283,8 @@ static gboolean plan_only(GlintModel *model, const GlintTokenizer *tokenizer, co
 }
 
 /* Whether the whole is there already. */
-static gboolean find_whole(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, GlintShardJob *shard, GError **error)
+static gboolean find_whole(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options,
+                           GlintShardJob *shard, GError **error)
 {
     GlintCollectOptions undivided = *options;
     undivided.shard = undivided.n_shards = 0;

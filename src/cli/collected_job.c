@@ -161,9 +161,11 @@ static char *result_path(const SolveAll *all, const GlintSample *sample)
     return g_build_filename(all->root, class_folder, sample->site, NULL);
 }
 
-static GlintSample *sample_of(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site, const char *class_name, const char *key, GError **error)
+static GlintSample *sample_of(const SolveAll *all, GlintMoments *moments, const GlintColumns *columns, const GlintSite *site,
+                              const char *class_name, const char *key, GError **error)
 {
-    g_autoptr(GlintSample) sample = glint_sample_from_moments(moments, columns->index, columns->n, site, all->head_size, all->features, class_name, columns->n_constant, key, error);
+    g_autoptr(GlintSample) sample = glint_sample_from_moments(moments, columns->index, columns->n, site, all->head_size, all->features,
+                                                              class_name, columns->n_constant, key, error);
     if (!sample)
         return NULL;
     if (g_strcmp0(all->pool, glint_pool_name(GLINT_POOL_TOKENS)) == 0)
@@ -218,7 +220,8 @@ static gboolean build_joint(const SolveAll *all, GPtrArray *samples, GPtrArray *
     return TRUE;
 }
 
-static gboolean solve_classes_together(const SolveAll *all, GPtrArray *moments, const GlintColumns *columns, const GlintSite *site, GPtrArray *keys, const char *chosen, GError **error)
+static gboolean solve_classes_together(const SolveAll *all, GPtrArray *moments, const GlintColumns *columns, const GlintSite *site,
+                                       GPtrArray *keys, const char *chosen, GError **error)
 {
     g_autoptr(GPtrArray) samples = g_ptr_array_new_with_free_func((GDestroyNotify)glint_sample_free), paths = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GString) all_keys = g_string_new(chosen); /* each answer depends on every class */

@@ -21,7 +21,8 @@ gboolean glint_mpi_launched(void)
 gboolean glint_mpi_refuse(const char *command, GError **error)
 {
     return !glint_mpi_launched() ||
-           glint_fail(error, GLINT_ERROR_USAGE, "mpirun started several of glint %s, which would overwrite each other's results; mpirun is for glint collect, then run glint %s alone",
+           glint_fail(error, GLINT_ERROR_USAGE, "mpirun started several of glint %s, which would overwrite each other's results; mpirun is for "
+                                                "glint collect, then run glint %s alone",
                       command, command);
 }
 

@@ -21,7 +21,8 @@ void glint_args_init(GlintArgs *self)
 
 static void clear_synth(GlintSynthArgs *self)
 {
-    char *strings[] = {self->recipe, self->topic, self->contrast, self->generator, self->model, self->base_url, self->api_key_file, self->temperature, self->price_in, self->price_out};
+    char *strings[] = {self->recipe, self->topic, self->contrast, self->generator, self->model, self->base_url, self->api_key_file,
+                       self->temperature, self->price_in, self->price_out};
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
     g_strfreev(self->compare);
@@ -31,7 +32,8 @@ void glint_args_clear(GlintArgs *self)
 {
     GlintSolveArgs *solve = &self->solve;
     char *strings[] = {self->model.model,  self->model.dtype, self->data.dataset, self->data.text_column, self->data.label_column, self->collect.site,
-                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from, self->collect.sae_features, self->collect.shard,
+                       self->collect.layers, self->collect.pool, self->collect.memory, self->collect.save_dtype, self->collect.from,
+                       self->collect.sae_features, self->collect.shard,
                        self->chat.format, self->chat.system, self->chat.date, self->common.out, solve->alpha, solve->degree, solve->density, solve->tolerance,
                        solve->neurons, solve->time_limit, solve->solver, solve->select, solve->gamma, solve->instability, solve->path, solve->transform,
                        solve->winsor, solve->shrinkage, solve->penalty, solve->start, solve->groups, solve->joint, solve->lambda2, solve->fdr,
@@ -54,27 +56,35 @@ static void add_input_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups 
         ENTRY("dtype", 0, G_OPTION_ARG_FILENAME, &a->model.dtype, "arithmetic: f32, bf16 or auto (default: auto, bf16 for bf16 weights where the CPU has it)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry data[] = {
-        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset, "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, org/name[:config][:split] or imdb of the hub, 'synthetic' (see --help-synth), or 'demo'", "DATA"),
+        ENTRY("dataset", 'd', G_OPTION_ARG_FILENAME, &a->data.dataset,
+              "labelled text: folder of class folders, .tar.gz/.tar.xz of that, .jsonl, .csv, .tsv, .txt, org/name[:config][:split] or imdb of "
+              "the hub, 'synthetic' (see --help-synth), or 'demo'", "DATA"),
         ENTRY("text-column", 0, G_OPTION_ARG_FILENAME, &a->data.text_column, "column or key of the text (default: text; of the hub's data sets: guessed)", "NAME"),
         ENTRY("label-column", 0, G_OPTION_ARG_FILENAME, &a->data.label_column, "column or key of the label (default: label; of the hub's data sets: guessed)", "NAME"),
         ENTRY("max-samples", 0, G_OPTION_ARG_INT, &a->data.max_samples, "texts to use, drawn evenly from the classes with the seed (default: 0 = all)", "N"),
         END_OF_ENTRIES};
     const GOptionEntry collect[] = {
-        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site, "places in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ..., a list of these, or all (default: mlp.hook_post)", "SITE,..."),
+        ENTRY("site", 0, G_OPTION_ARG_FILENAME, &a->collect.site,
+              "places in the model: mlp.hook_post (the neurons), mlp.hook_pre, hook_mlp_out, attn.hook_z, hook_resid_post, ..., a list of these, "
+              "or all (default: mlp.hook_post)", "SITE,..."),
         ENTRY("layers", 0, G_OPTION_ARG_FILENAME, &a->collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"),
         ENTRY("pool", 0, G_OPTION_ARG_FILENAME, &a->collect.pool, "one row per text: mean, last, max, first, punct; or tokens, one row per token (default: mean)", "KIND"),
         ENTRY("max-tokens", 0, G_OPTION_ARG_INT, &a->collect.max_tokens, "tokens of a text that are read (default: 512; 0 = all the model takes)", "N"),
         ENTRY("batch-size", 0, G_OPTION_ARG_INT, &a->collect.batch_size, "texts run at once (default: 0 = as many as make 4096 tokens)", "N"),
-        ENTRY("examples", 0, G_OPTION_ARG_INT, &a->collect.examples, "tokens of highest and of lowest activation to keep of each neuron, and twice as many over its range (default: 10; 0 = none)", "K"),
-        ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory, "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
+        ENTRY("examples", 0, G_OPTION_ARG_INT, &a->collect.examples,
+              "tokens of highest and of lowest activation to keep of each neuron, and twice as many over its range (default: 10; 0 = none)", "K"),
+        ENTRY("memory", 0, G_OPTION_ARG_FILENAME, &a->collect.memory,
+              "for what is gathered, beside the model: 500M, 8G; more sites than fit take several passes (default: half of the machine)", "SIZE"),
         ENTRY("sae", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->collect.sae, "sparse autoencoder as SAELens saves it, whose features are collected; once for each (default: none)", "DIR"),
-        ENTRY("sae-features", 0, G_OPTION_ARG_FILENAME, &a->collect.sae_features, "the N that are active most often, a list as in 3,17,256, or a file with one a line (default: all)", "N|LIST|FILE"),
+        ENTRY("sae-features", 0, G_OPTION_ARG_FILENAME, &a->collect.sae_features,
+              "the N that are active most often, a list as in 3,17,256, or a file with one a line (default: all)", "N|LIST|FILE"),
         ENTRY("save-activations", 0, G_OPTION_ARG_NONE, &a->collect.save_activations, "keep the rows too, as safetensors in OUT/activations (default: off)", NULL),
         ENTRY("save-dtype", 0, G_OPTION_ARG_FILENAME, &a->collect.save_dtype, "of saved activations: f32, bf16 or f16 (default: f32)", "TYPE"),
         END_OF_ENTRIES};
     const GOptionEntry chat[] = {
         ENTRY("chat", 0, G_OPTION_ARG_NONE, &a->chat.chat, "put a text as the user's turn of the chat that the model was trained on (default: off)", NULL),
-        ENTRY("chat-format", 0, G_OPTION_ARG_FILENAME, &a->chat.format, "of --chat, whatever template the model has: gemma3, llama3.1, qwen2.5, chatml, ... (default: the model's)", "NAME"),
+        ENTRY("chat-format", 0, G_OPTION_ARG_FILENAME, &a->chat.format,
+              "of --chat, whatever template the model has: gemma3, llama3.1, qwen2.5, chatml, ... (default: the model's)", "NAME"),
         ENTRY("system", 0, G_OPTION_ARG_FILENAME, &a->chat.system, "system message of --chat (default: the template's own, or none)", "TEXT"),
         ENTRY("chat-date", 0, G_OPTION_ARG_FILENAME, &a->chat.date, "date in the chats of Llama 3.1 and 3.2 (default: \"26 Jul 2024\", of Llama 3.2 today)", "DATE"),
         ENTRY("no-thinking", 0, G_OPTION_ARG_NONE, &a->chat.no_thinking, "begin Qwen 3's answer behind an empty thinking block (default: off)", NULL),
@@ -96,7 +106,8 @@ static void add_synth_options(GOptionGroup *group, GlintSynthArgs *a, gboolean o
         ENTRY("compare-topics", 0, G_OPTION_ARG_FILENAME_ARRAY, &a->compare, "one class for each of these topics: --compare-topics jazz chess opera", "TOPIC ..."),
         ENTRY("num-examples", 0, G_OPTION_ARG_INT, &a->n, "texts per class (default: 100)", "N"),
         ENTRY("local", 0, G_OPTION_ARG_NONE, &a->local, "write them with glint's own grammars: recipes only (default: off)", NULL),
-        ENTRY("generator", 0, G_OPTION_ARG_FILENAME, &a->generator, "who writes: chat (a server), local (as --local), or glint:MODEL, a model that this program runs (default: chat)", "WHO"),
+        ENTRY("generator", 0, G_OPTION_ARG_FILENAME, &a->generator,
+              "who writes: chat (a server), local (as --local), or glint:MODEL, a model that this program runs (default: chat)", "WHO"),
         ENTRY("base-url", 0, G_OPTION_ARG_FILENAME, &a->base_url, "chat API (default: OPENAI_BASE_URL, else https://api.openai.com/v1)", "URL"),
         ENTRY("api-key-file", 0, G_OPTION_ARG_FILENAME, &a->api_key_file, "file with the API's key (default: the variable OPENAI_API_KEY)", "FILE"),
         ENTRY("temperature", 0, G_OPTION_ARG_FILENAME, &a->temperature, "of the model that writes (default: the server's)", "T"),
@@ -158,7 +169,8 @@ static void add_choice_options(GOptionGroup *group, GlintSolveArgs *a)
         ENTRY("density", 0, G_OPTION_ARG_FILENAME, &a->density, "choose lambda so that this share of the pairs are edges (default: by --degree)", "D"),
         ENTRY("lambda-select", 0, G_OPTION_ARG_FILENAME, &a->select, "choose lambda by degree, density, ebic or, from --activations, cv, stars or ric (default: degree)", "RULE"),
         ENTRY("gamma", 0, G_OPTION_ARG_FILENAME, &a->gamma, "of the EBIC, 0 or more; 0 is the BIC (default: 0.5)", "G"),
-        {"path", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)(gsize)take_path, "solve on a grid of COUNT lambdas, or on those listed, and keep every answer (default: off; COUNT 20)", "COUNT|L,L,..."},
+        {"path", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)(gsize)take_path,
+         "solve on a grid of COUNT lambdas, or on those listed, and keep every answer (default: off; COUNT 20)", "COUNT|L,L,..."},
         ENTRY("n", 0, G_OPTION_ARG_INT, &a->n, "independent texts behind a covariance, for ebic and --debias (default: what the input says)", "N"),
         END_OF_ENTRIES};
     g_option_group_add_entries(group, entries);
@@ -183,7 +195,9 @@ static void add_row_options(GOptionGroup *group, GlintSolveArgs *a, gboolean sho
     GOptionEntry entries[] = {
         ENTRY("transform", 0, G_OPTION_ARG_FILENAME, &a->transform, "of the samples: none, winsor, npn, npn-truncated, spearman, skeptic, kendall (default: none)", "KIND"),
         ENTRY("winsor", 0, G_OPTION_ARG_FILENAME, &a->winsor, "share of each tail that --transform winsor cuts (default: 0.01)", "SHARE"),
-        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups, "text of each row of --activations, .npy or one a line; resampling draws whole texts; not with cv, stars, ric (default: every row is one)", "FILE"),
+        ENTRY("groups", 0, G_OPTION_ARG_FILENAME, &a->groups,
+              "text of each row of --activations, .npy or one a line; resampling draws whole texts; not with cv, stars, ric "
+              "(default: every row is one)", "FILE"),
         ENTRY("stability", 0, G_OPTION_ARG_INT, &a->stability, "half-samples for each edge's selection probability, an even number (default: 0 = none)", "B"),
         ENTRY("null", 0, G_OPTION_ARG_INT, &a->null, "solves of shuffled samples, where every edge is false (default: 0 = none)", "B"),
         ENTRY("bootstrap", 0, G_OPTION_ARG_INT, &a->bootstrap, "resamples for each edge's interval (default: 0 = none)", "B"),
@@ -225,7 +239,8 @@ static void add_result_options(GOptionGroup *group, GlintArgs *a, GlintArgGroups
     const GOptionEntry seed[] = {ENTRY("seed", 0, G_OPTION_ARG_INT64, &a->common.seed, "seed of every draw (default: 0)", "N"), END_OF_ENTRIES};
     const GOptionEntry viz[] = {ENTRY("skip-viz", 0, G_OPTION_ARG_NONE, &a->skip_viz, "write no pictures (default: off)", NULL), END_OF_ENTRIES};
     const GOptionEntry json[] = {ENTRY("json", 0, G_OPTION_ARG_NONE, &a->common.json, "print the result as JSON (default: off)", NULL), END_OF_ENTRIES};
-    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads, "threads (default: 0 = every core glint may use, hyper-threads counted once)", "N"), END_OF_ENTRIES};
+    const GOptionEntry threads[] = {ENTRY("threads", 't', G_OPTION_ARG_INT, &a->model.threads,
+                                          "threads (default: 0 = every core glint may use, hyper-threads counted once)", "N"), END_OF_ENTRIES};
     const GOptionEntry quiet[] = {ENTRY("quiet", 'q', G_OPTION_ARG_NONE, &a->common.quiet, "no progress and no talk, only warnings (default: off)", NULL), END_OF_ENTRIES};
     if (groups & GLINT_ARGS_SOLVE) {
         add_choice_options(group, &a->solve);

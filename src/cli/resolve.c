@@ -79,7 +79,8 @@ static gboolean fail_no_dataset(const char *name, GError **error)
 {
     const char *near = glint_dataset_nearest(name);
     g_autofree char *hint = near ? g_strdup_printf("; did you mean '%s' (%s)?", near, glint_dataset_alias(near)) : g_strdup("");
-    return glint_fail(error, GLINT_ERROR_IO, "there is no data set '%s'; give a folder with one sub-folder of .txt files per class, an archive of that, a .jsonl, .csv, .tsv or .txt file, "
+    return glint_fail(error, GLINT_ERROR_IO, "there is no data set '%s'; give a folder with one sub-folder of .txt files per class, an archive "
+                                             "of that, a .jsonl, .csv, .tsv or .txt file, "
                       "or a data set of the hub as org/name%s", name, hint);
 }
 

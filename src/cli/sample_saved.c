@@ -29,7 +29,8 @@ static GlintArray *read_rows(GlintActivations *saved, gint32 *text, GError **err
     g_autoptr(GlintArray) array = g_new0(GlintArray, 1);
     *array = (GlintArray){.n_dims = 2, .shape = {saved->n, width}, .n = saved->n * width, .dtype = GLINT_F64, .data = g_try_malloc_n(saved->n, width * sizeof(double))};
     if (!piece || !array->data) {
-        glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for %zu rows of %zu columns (%.1f GB); solve from moments instead (glint collect --from)", saved->folder, saved->n, width,
+        glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for %zu rows of %zu columns (%.1f GB); solve from moments instead "
+                                              "(glint collect --from)", saved->folder, saved->n, width,
                    (double)saved->n * (double)width * 8e-9);
         return NULL;
     }

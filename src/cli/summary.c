@@ -107,7 +107,8 @@ void glint_print_summary(json_t *report, const char *folder, gboolean pictures)
     print_comparisons(comparisons);
     json_t *best = clearest_result(results), *different = most_different(comparisons);
     if (pictures && best) {
-        printf("\nPictures, in every <class>/<site>/: precision.png, graph.png, graph.svg. To start with:\n  %s/graph.png\n  %s/precision.png\n", text_of(best, "folder"), text_of(best, "folder"));
+        printf("\nPictures, in every <class>/<site>/: precision.png, graph.png, graph.svg. To start with:\n  %s/graph.png\n"
+               "  %s/precision.png\n", text_of(best, "folder"), text_of(best, "folder"));
         if (different)
             printf("  %s/partial_correlations.png\n", text_of(different, "folder"));
     }

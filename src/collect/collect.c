@@ -154,7 +154,8 @@ static void run_clear(GlintRun *run, GlintSettings *settings)
     glint_settings_release(settings);
 }
 
-gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, const char *folder, GlintCollectStats *stats, GError **error)
+gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options,
+                       const char *folder, GlintCollectStats *stats, GError **error)
 {
     GlintCollectStats unused;
     GlintSettings settings = {0};

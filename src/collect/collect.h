@@ -68,7 +68,8 @@ typedef struct {
  * itself is GLINT_ERROR_USAGE. A folder whose settings differ (model, data, pooling, ...) is an error that says which
  * setting differs and how to proceed. GLINT_ERROR_DATA: a class with fewer than 2 samples; activations that are not finite.
  * GLINT_ERROR_INTERRUPTED: stopped by a signal, the state is saved. */
-gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options, const char *folder, GlintCollectStats *stats, GError **error);
+gboolean glint_collect(GlintModel *model, const GlintTokenizer *tokenizer, const GlintDataset *dataset, const GlintCollectOptions *options,
+                       const char *folder, GlintCollectStats *stats, GError **error);
 
 /* What glint_collect would do, without doing it: an object with `passes`, each with its class, sites, bytes and tokens. NULL on error.
  * Writes nothing. */

@@ -68,7 +68,8 @@ void glint_packed_release(GlintPacked *self);
 enum { GLINT_POOL_ROWS = 64 }; /* most rows pooled at a time */
 /* Pools sequences first .. first+n-1 of the batch into out [n, width]. bad[k]: first column of row k that is not finite, `width` when
  * all are. `punctuation`: the plan's, for GLINT_POOL_PUNCT. Not for GLINT_POOL_TOKENS. */
-void glint_pool_rows(GlintPool pool, gsize prefix, const guint8 *punctuation, const GlintBatch *batch, const float *rows, gsize width, gsize first, gsize n, float *out, gsize *bad);
+void glint_pool_rows(GlintPool pool, gsize prefix, const guint8 *punctuation, const GlintBatch *batch, const float *rows, gsize width,
+                     gsize first, gsize n, float *out, gsize *bad);
 
 /* ---- store.c ---- */
 
@@ -101,7 +102,8 @@ gboolean glint_store_counts(const char *folder, GlintCollectStats *stats, GError
 gboolean glint_store_sweep(const char *folder, GError **error);
 gboolean glint_store_has(const char *folder, const char *class_name, const GlintSite *site);
 /* `extra`: metadata beside the settings (char* -> char*), or NULL. */
-gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GHashTable *extra, GlintMoments *moments, GError **error);
+gboolean glint_store_save(const char *folder, const char *class_name, const GlintSite *site, const GlintSettings *settings, GHashTable *extra,
+                          GlintMoments *moments, GError **error);
 /* Whether there are examples, `k` of a column. */
 gboolean glint_store_has_examples(const char *folder, const char *class_name, const GlintSite *site, gsize k);
 /* Both files of a site. `texts` are those of the class. */

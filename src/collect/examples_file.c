@@ -180,7 +180,8 @@ GlintExamples *glint_examples_load(const char *path, GError **error)
     if (!file)
         return NULL;
     const GlintTensor *n = glint_safetensors_find(file, "top.n");
-    const char *k_text = glint_safetensors_metadata(file, "k"), *seed_text = glint_safetensors_metadata(file, "examples_seed"), *tokens_text = glint_safetensors_metadata(file, "tokens");
+    const char *k_text = glint_safetensors_metadata(file, "k"), *seed_text = glint_safetensors_metadata(file, "examples_seed"),
+        *tokens_text = glint_safetensors_metadata(file, "tokens");
     gsize width = n && n->n_dims == 1 ? n->shape[0] : 0;
     guint64 k = 0, seed = 0, tokens = 0;
     gboolean good = width > 0 && k_text && seed_text && tokens_text && g_ascii_string_to_unsigned(k_text, 10, 1, GLINT_EXAMPLES_MOST, &k, NULL) &&
@@ -193,7 +194,8 @@ GlintExamples *glint_examples_load(const char *path, GError **error)
     }
     if (!good || !get_list(file, "top", &self->top, width, 1) || !get_list(file, "bottom", &self->bottom, width, -1) || !get_list(file, "spread", &self->spread, width, 0) ||
         !get_rows(file, self)) {
-        glint_fail(error, GLINT_ERROR_FORMAT, "%s: not a file of examples, or damaged: the lists top, bottom and spread are expected, in order, and up to %d rows; collect it again",
+        glint_fail(error, GLINT_ERROR_FORMAT, "%s: not a file of examples, or damaged: the lists top, bottom and spread are expected, in order, "
+                                              "and up to %d rows; collect it again",
                    path, GLINT_EXAMPLES_ROWS);
         return NULL;
     }

@@ -120,7 +120,8 @@ static GlintMoments *begin(const From *self, GlintActivations *source, GError **
     if (!moments)
         moments = glint_moments_new(source->width);
     if (!moments)
-        glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for moments of %zu columns (%.1f GB)", source->folder, source->width, (double)source->width * (double)source->width * 8e-9);
+        glint_fail(error, GLINT_ERROR_FAILED, "%s: no memory for moments of %zu columns (%.1f GB)", source->folder, source->width,
+                   (double)source->width * (double)source->width * 8e-9);
     else if (!glint_activations_skip(source, glint_moments_n(moments), error))
         g_clear_pointer(&moments, glint_moments_free);
     return moments;

@@ -43,7 +43,8 @@ static gboolean open_examples(GlintListener *self, const char *resume, GError **
     g_autofree char *path = resume ? examples_path(self, resume) : NULL;
     self->examples = path ? glint_examples_load(path, error) : glint_examples_new(width, options->examples, options->seed);
     if (!self->examples)
-        return path ? FALSE : glint_fail(error, GLINT_ERROR_FAILED, "no memory for examples of %zu columns (%.2g GB a target); give less --memory, for more passes, or fewer --examples",
+        return path ? FALSE : glint_fail(error, GLINT_ERROR_FAILED,
+                                         "no memory for examples of %zu columns (%.2g GB a target); give less --memory, for more passes, or fewer --examples",
                                          width, (double)glint_examples_bytes(width, options->examples) * 1e-9);
     if (glint_examples_width(self->examples) != width || glint_examples_k(self->examples) != options->examples)
         return glint_fail(error, GLINT_ERROR_FORMAT, "%s: not this run's examples; delete %s/moments/.partial", path, self->run->folder);
@@ -63,7 +64,8 @@ static json_t *describe_rows(const GlintListener *self)
 {
     const GlintRun *run = self->run;
     g_autofree char *name = glint_site_name(&self->target.site);
-    json_t *meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "format", GLINT_ACTIVATIONS_FORMAT, "glint", GLINT_VERSION, "class", glint_run_class(run, self->c), "site", name, "layer",
+    json_t *meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "format", GLINT_ACTIVATIONS_FORMAT, "glint", GLINT_VERSION, "class",
+                             glint_run_class(run, self->c), "site", name, "layer",
                              (json_int_t)self->target.site.layer, "pool", glint_pool_name(run->options->pool));
     g_autoptr(json_t) description = glint_store_describe(run->settings, run->dataset->classes, run->plan->count);
     json_object_update(meta, description);

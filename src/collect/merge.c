@@ -111,7 +111,8 @@ static gboolean check_belong(const Merge *self, GError **error)
         if (*differ)
             return glint_fail(error, GLINT_ERROR_DATA, "%s and %s are shards of different runs; what differs: %s", first->folder, shard->folder, differ);
         if (shard->of != first->of)
-            return glint_fail(error, GLINT_ERROR_DATA, "%s is one of %zu shards and %s is one of %zu; they cannot be of one run", first->folder, first->of, shard->folder, shard->of);
+            return glint_fail(error, GLINT_ERROR_DATA, "%s is one of %zu shards and %s is one of %zu; they cannot be of one run", first->folder,
+                              first->of, shard->folder, shard->of);
         if (!same_classes(first, shard))
             return glint_fail(error, GLINT_ERROR_DATA, "%s and %s have different classes; they are shards of different data", first->folder, shard->folder);
         if (shard->number == shard_at(self, k - 1)->number)
@@ -252,7 +253,8 @@ static gboolean merge_moments(const Merge *self, const char *class_name, const G
         g_autoptr(GlintMoments) next = glint_moments_load(path, &metadata, &problem);
         g_autoptr(GHashTable) said = metadata ? glint_store_extra(metadata) : NULL;
         if (*extra && said && !same_extra(*extra, said))
-            return glint_fail(error, GLINT_ERROR_DATA, "%s: its columns are not those of shard %zu in %s, but of another SAE or other features of it", path, shard_at(self, 0)->number,
+            return glint_fail(error, GLINT_ERROR_DATA, "%s: its columns are not those of shard %zu in %s, but of another SAE or "
+                                                       "other features of it", path, shard_at(self, 0)->number,
                               shard_at(self, 0)->folder);
         if (!*extra)
             *extra = g_steal_pointer(&said);

@@ -167,7 +167,8 @@ gboolean glint_row_writer_resume(GlintRowWriter *self, json_t *meta, const char 
     if (!self->file)
         return glint_fail_errno(error, errno, "cannot go on with '%s'", part);
     if (fseeko(self->file, 0, SEEK_END) != 0 || ftello(self->file) < (off_t)bytes)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "%s is shorter than when the run stopped; delete it and the folder moments/.partial, and what was finished before stays", part);
+        return glint_fail(error, GLINT_ERROR_FORMAT, "%s is shorter than when the run stopped; delete it and the folder moments/.partial, and "
+                                                     "what was finished before stays", part);
     if (ftruncate(fileno(self->file), (off_t)bytes) != 0 || fseeko(self->file, 0, SEEK_END) != 0)
         return glint_fail_errno(error, errno, "cannot go on with '%s'", part);
     return TRUE;

@@ -435,7 +435,8 @@ gboolean glint_store_save_examples(const char *folder, const char *class_name, c
     g_autoptr(GHashTable) metadata = describe_file(class_name, site, values, extra);
     g_autoptr(GArray) features = glint_collect_features(metadata);
     const char *head_size = g_hash_table_lookup(metadata, "head_size");
-    return glint_mkdir(parent, error) && glint_examples_write(examples, texts, site, features ? (const gsize *)(void *)features->data : NULL, head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, lines, error) &&
+    return glint_mkdir(parent, error) && glint_examples_write(examples, texts, site, features ? (const gsize *)(void *)features->data : NULL,
+                                                              head_size ? (gsize)g_ascii_strtoull(head_size, NULL, 10) : 0, lines, error) &&
            glint_examples_save(examples, path, metadata, error);
 }
 

@@ -247,7 +247,7 @@ static void curvature_slice(void *context, int task, int thread)
 }
 
 /* Preconditioned by the Hessian's diagonal, 1 + T~^2 */
-GGM_CLONES static double move_row(float *restrict direction, float *restrict residual, const float *restrict search, const float *restrict curved,
+GGM_CLONES static double step_row(float *restrict direction, float *restrict residual, const float *restrict search, const float *restrict curved,
                                   const float *restrict t, float alpha, size_t count)
 {
     double sum = 0;
@@ -268,7 +268,7 @@ static void move_slice(void *context, int task, int thread)
     int from, to;
     ggm_slice(n->block->m, task, &from, &to);
     for (size_t i = (size_t)from; i < (size_t)to; i++)
-        n->sum[i] = move_row(n->direction + i * m, n->residual + i * m, n->search + i * m, n->curved + i * m, n->t + i * m, (float)n->alpha, i);
+        n->sum[i] = step_row(n->direction + i * m, n->residual + i * m, n->search + i * m, n->curved + i * m, n->t + i * m, (float)n->alpha, i);
 }
 
 GGM_CLONES static void search_row(float *restrict search, const float *restrict residual, const float *restrict t, float beta, size_t count)

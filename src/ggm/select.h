@@ -88,7 +88,8 @@ typedef enum {
 typedef struct {
     ggm_criterion criterion; /* default GGM_CRITERION_EBIC */
     ggm_path_settings path;  /* the grid, n and gamma; tolerance: of all solves but the last, 0 (default): that of ggm_settings for EBIC, which multiplies
-                                the log-likelihood by n; otherwise 1e-5 (or that of ggm_settings, if it is larger), since only edges and scores count. keep: whether selection.path keeps every T (default false here) */
+                                the log-likelihood by n; otherwise 1e-5 (or that of ggm_settings, if it is larger),
+                                since only edges and scores count. keep: whether selection.path keeps every T (default false here) */
     int extensions;          /* most lambdas added beyond either end of the grid while the choice lies there; default 8 */
     uint64_t seed;           /* default 1 */
     size_t memory;           /* bytes that resamples side by side may hold, each counted as ggm_select_job_bytes; 0 (default): no limit */
@@ -113,7 +114,8 @@ typedef struct {
     double lambda;
     ggm_status status;       /* GGM_OK, or the first error that a solve at this lambda met */
     double score;            /* EBIC; mean held-out loss; instability made monotone, max over this and larger lambdas of
-                                D = 2 sum_{i<j} theta_ij (1 - theta_ij) / (p choose 2), as the paper and pulsar have it (huge: twice that), theta_ij the share of subsamples with the edge;
+                                D = 2 sum_{i<j} theta_ij (1 - theta_ij) / (p choose 2), as the paper and pulsar have it (huge: twice that),
+                                theta_ij the share of subsamples with the edge;
                                 largest |S_ij| of a rotation (= lambda); density. NaN if there is none. */
     double spread;           /* CV: standard error of the mean; STARS: D itself; else 0 */
     double edges;            /* mean over the solves */
@@ -143,8 +145,8 @@ void ggm_default_select_settings(ggm_select_settings *settings);
  * cut into parts whose sizes differ by at most one. Without a transform a fold's training covariance is had by downdating, S_train =
  * (n S - n_f S_f) / n_t - (n n_f / n_t^2) e e', e = mean_f - mean, and the held-out one is about the training mean, S_test = S_f + (n / n_t)^2 e e';
  * with a transform or shrinkage, and where a variable varies mostly in the fold, the training covariance is formed from its rows; with a transform the
- * held-out one is formed from its own rows in the same way, without shrinkage or repair. A variable that does not vary in a resample keeps the variance it has in all samples, and no
- * covariance there.
+ * held-out one is formed from its own rows in the same way, without shrinkage or repair. A variable that does not vary in a resample keeps the variance
+ * it has in all samples, and no covariance there.
  * RIC: x_ij of rows i rotated against each other by r in 1 .. n - 1, max over j != k of |sum_i x_(i + r),j x_ik| / n / w_jk, columns centred (and, with
  * scale, standardised), in single precision. Not with a transform or shrinkage: GGM_ERROR_ARGUMENT.
  * What fails is said in the points and in selection.status; GGM_ERROR_... is returned only if nothing can be said (arguments, S of all samples, memory

@@ -157,7 +157,8 @@ GlintComparison *glint_compare(GlintGraph *const *graphs, char *const *classes, 
         return NULL;
     GlintComparison *self = g_new0(GlintComparison, 1);
     *self = (GlintComparison){.n_classes = n_classes, .classes = g_new0(char *, n_classes + 1), .n_own = g_new0(gsize, n_classes), .n_only = g_new0(gsize, n_classes),
-                              .n_neurons = g_new0(gsize, n_classes), .n_modules = g_new0(gsize, n_classes), .modularity = g_new0(double, n_classes), .lambda = g_new0(double, n_classes)};
+                              .n_neurons = g_new0(gsize, n_classes), .n_modules = g_new0(gsize, n_classes),
+                              .modularity = g_new0(double, n_classes), .lambda = g_new0(double, n_classes)};
     Union all;
     union_init(&all);
     for (gsize c = 0; c < n_classes; c++) {

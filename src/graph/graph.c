@@ -102,7 +102,8 @@ static gboolean edge_pcor(const GlintCsr *matrix, const double *diagonal, gsize 
 {
     double scale = geometric_mean(diagonal[i], diagonal[j]), mirror = entry(matrix, j, i);
     if (!(fabs(value - mirror) <= symmetry_tolerance * MAX(scale, fabs(value))))
-        return glint_fail(error, GLINT_ERROR_DATA, "the precision matrix is not symmetric at %s, %s: %g and %g; both triangles must be stored", neurons[i], neurons[j], value, mirror);
+        return glint_fail(error, GLINT_ERROR_DATA, "the precision matrix is not symmetric at %s, %s: %g and %g; both triangles must be stored",
+                          neurons[i], neurons[j], value, mirror);
     *pcor = -value / scale;
     if (!(fabs(*pcor) <= 1 + pcor_slack))
         return glint_fail(error, GLINT_ERROR_DATA, "the precision matrix is not positive definite: the partial correlation of %s and %s is %g", neurons[i], neurons[j], *pcor);

@@ -48,7 +48,8 @@ static gboolean take_row(Table *self, GError **error)
     const char *fields[MAX_COLUMNS];
     for (gsize c = 0; c < self->n_columns; c++) {
         if (self->position[c] >= self->fields->len)
-            return glint_fail(error, GLINT_ERROR_FORMAT, "%s row %zu has %u fields and so no '%s'; run glint graph again", self->path, self->row, self->fields->len, self->columns[c]);
+            return glint_fail(error, GLINT_ERROR_FORMAT, "%s row %zu has %u fields and so no '%s'; run glint graph again", self->path,
+                              self->row, self->fields->len, self->columns[c]);
         fields[c] = g_ptr_array_index(self->fields, self->position[c]);
     }
     return self->on_row(self, fields, error);
@@ -99,7 +100,8 @@ static gboolean read_table(Table *self, GError **error)
 {
     FILE *in = fopen(self->path, "rb");
     if (!in)
-        return errno == ENOENT ? glint_fail(error, GLINT_ERROR_IO, "there is no file '%s'; run glint graph first", self->path) : glint_fail_errno(error, errno, "cannot open '%s'", self->path);
+        return errno == ENOENT ? glint_fail(error, GLINT_ERROR_IO, "there is no file '%s'; run glint graph first", self->path) :
+                                 glint_fail_errno(error, errno, "cannot open '%s'", self->path);
     struct csv_parser parser;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) {
         fclose(in);
@@ -173,7 +175,8 @@ static gboolean check_nodes(const GArray *nodes, const char *path, GError **erro
         if (!g_hash_table_add(seen, node->neuron))
             return glint_fail(error, GLINT_ERROR_FORMAT, "%s names neuron '%s' twice; run glint graph again", path, node->neuron);
         if (node->module >= (int)nodes->len)
-            return glint_fail(error, GLINT_ERROR_FORMAT, "%s: module %d of '%s' is more than its %u neurons can have; run glint graph again", path, node->module, node->neuron, nodes->len);
+            return glint_fail(error, GLINT_ERROR_FORMAT, "%s: module %d of '%s' is more than its %u neurons can have; run glint graph again",
+                              path, node->module, node->neuron, nodes->len);
     }
     return TRUE;
 }

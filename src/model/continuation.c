@@ -61,7 +61,7 @@ static void advance(GliContinuation *self, gboolean last)
 {
     const guint32 *ids = (const guint32 *)(void *)self->ids->data + self->window;
     gsize old_length, length;
-    g_autofree char *old = glint_tokenizer_decode_length(self->tokenizer, ids, self->read - self->window, TRUE, &old_length);
+    g_free(glint_tokenizer_decode_length(self->tokenizer, ids, self->read - self->window, TRUE, &old_length));
     g_autofree char *now = glint_tokenizer_decode_length(self->tokenizer, ids, self->ids->len - self->window, TRUE, &length);
     const gboolean open = length >= 3 && memcmp(now + length - 3, replacement, 3) == 0;
     if (open && !last && self->ids->len - self->read < PATIENCE)

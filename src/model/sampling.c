@@ -40,17 +40,31 @@ void gli_sampler_clear(GliSampler *self)
     *self = (GliSampler){0};
 }
 
-/* The largest; *sound becomes FALSE when there is a NaN or +infinity, or nothing above -infinity. */
+/* The largest; *sound becomes FALSE when there is a NaN or +infinity, or nothing above -infinity. In lanes, since clang makes no vector
+ * code of the largest of floats that may be NaN. */
 GLINT_CLONES static float largest(const float *x, gsize n, gboolean *sound)
 {
-    float top = -FLT_MAX;
-    int bad = 0;
-#pragma omp simd reduction(max : top) reduction(+ : bad)
-    for (gsize i = 0; i < n; i++) {
+    enum { LANES = 16 };
+    float tops[LANES], top = -FLT_MAX;
+    int bads[LANES] = {0}, bad = 0;
+    for (int j = 0; j < LANES; j++)
+        tops[j] = top;
+    const gsize whole = n - n % LANES;
+    for (gsize i = 0; i < whole; i += LANES)
+#pragma omp simd
+        for (int j = 0; j < LANES; j++) {
+            tops[j] = x[i + (gsize)j] > tops[j] ? x[i + (gsize)j] : tops[j];
+            bads[j] |= !(x[i + (gsize)j] <= FLT_MAX);
+        }
+    for (gsize i = whole; i < n; i++) {
         top = x[i] > top ? x[i] : top;
-        bad += !(x[i] <= FLT_MAX);
+        bad |= !(x[i] <= FLT_MAX);
     }
-    *sound = bad == 0 && top > -FLT_MAX;
+    for (int j = 0; j < LANES; j++) {
+        top = tops[j] > top ? tops[j] : top;
+        bad |= bads[j];
+    }
+    *sound = !bad && top > -FLT_MAX;
     return top;
 }
 

@@ -157,7 +157,8 @@ static gboolean load_all(Loader *loader, GError **error)
 {
     const GliArch *arch = loader->arch;
     GliWeights *self = loader->weights;
-    if (!gli_checkpoint_check_tensors(loader->checkpoint, arch, error) || !gli_checkpoint_check_tied(loader->checkpoint, error) || !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
+    if (!gli_checkpoint_check_tensors(loader->checkpoint, arch, error) || !gli_checkpoint_check_tied(loader->checkpoint, error) ||
+        !load_norm(loader, GLI_FINAL_NORM, 0, &self->final_norm, error))
         return FALSE;
     if (arch->position == GLI_POSITION_LEARNED &&
         !(self->positions = load_vector(loader, gli_checkpoint_weight(loader->checkpoint, arch, GLI_POSITIONS, 0, error), error)))

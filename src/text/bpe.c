@@ -143,7 +143,8 @@ static gboolean resolve(const GlintBpe *self, Pending *p, gsize number, GError *
     gint64 b = glint_vocabulary_id_hashed(self->vocabulary, right, p->right, p->hashes[1]);
     gint64 id = glint_vocabulary_id_hashed(self->vocabulary, whole, p->whole, p->hashes[2]);
     if (a < 0 || b < 0 || id < 0)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "model.merges[%" G_GSIZE_FORMAT "] (\"%.*s\" \"%.*s\") %s a token that model.vocab lacks; the file is damaged or made for another vocabulary",
+        return glint_fail(error, GLINT_ERROR_FORMAT, "model.merges[%" G_GSIZE_FORMAT "] (\"%.*s\" \"%.*s\") %s a token that model.vocab lacks; "
+                                                                                     "the file is damaged or made for another vocabulary",
                           number, (int)MIN(p->left, 100), left, (int)MIN(p->right, 100), right, a < 0 || b < 0 ? "names" : "makes");
     p->pair = (guint64)a << 32 | (guint64)b;
     p->id = (guint32)id;

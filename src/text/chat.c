@@ -157,7 +157,8 @@ static const Format *recognise_inst(const char *t)
         return find_format("mistral-v3");
     if (has(t, "\"[INST]\" + system_message + \"\\n\\n\" + message[\"content\"] + \"[/INST]\""))
         return find_format("mistral-v3-tekken");
-    if (has(t, "' [INST] ' + system_message + '\\n\\n' + message['content'] + ' [/INST]'") || has(t, "\" [INST] \" + system_message + \"\\n\\n\" + message[\"content\"] + \" [/INST]\""))
+    if (has(t, "' [INST] ' + system_message + '\\n\\n' + message['content'] + ' [/INST]'") ||
+        has(t, "\" [INST] \" + system_message + \"\\n\\n\" + message[\"content\"] + \" [/INST]\""))
         return find_format("mistral-v1-system");
     return has(t, "'[INST] ' + message['content'] + ' [/INST]'") && !has(t, "system") ? find_format("mistral-v1") : NULL;
 }

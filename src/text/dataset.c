@@ -304,7 +304,8 @@ static const char *format_of(const char *path, GError **error)
     if (has_suffix(path, txt))
         return "txt";
     if (has_suffix(path, parquet)) {
-        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: Parquet and Arrow files are not read; convert it with: python3 -c \"import pandas; pandas.read_parquet('%s').to_json('data.jsonl', orient='records', lines=True)\", "
+        glint_fail(error, GLINT_ERROR_UNSUPPORTED, "%s: Parquet and Arrow files are not read; convert it with: python3 -c \"import pandas; "
+                                                   "pandas.read_parquet('%s').to_json('data.jsonl', orient='records', lines=True)\", "
                    "or give the data set's name on the hub, org/name", path, path);
         return NULL;
     }

@@ -255,7 +255,8 @@ static gboolean feed_csv(CsvReader *self, struct csv_parser *parser, const char 
     }
     csv_set_opts(parser, CSV_STRICT | CSV_STRICT_FINI); /* only now: inside the file stray quotes are literal, at its end they must be closed */
     if (!self->error && csv_fini(parser, on_field, on_row, self) != 0)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "%s:%zu: a field that starts with a double quote here is never closed; close it, or double the quote marks inside a quoted field",
+        return glint_fail(error, GLINT_ERROR_FORMAT, "%s:%zu: a field that starts with a double quote here is never closed; close it, or double "
+                                                     "the quote marks inside a quoted field",
                           self->path, self->line);
     if (self->error) {
         g_propagate_error(error, g_steal_pointer(&self->error));

@@ -220,7 +220,8 @@ static ArchiveReader *open_archive(const char *path, GError **error)
     if (archive_read_open_filename(reader, path, 1 << 16) == ARCHIVE_OK)
         return g_steal_pointer(&reader);
     const char *reason = archive_error_string(reader);
-    glint_fail(error, GLINT_ERROR_FORMAT, "%s: damaged, not fully downloaded, or not an archive that glint reads (tar with gzip, xz, bzip2 or zstd, or zip): %s", path, reason ? reason : "unknown reason");
+    glint_fail(error, GLINT_ERROR_FORMAT, "%s: damaged, not fully downloaded, or not an archive that glint reads (tar with gzip, xz, bzip2 or "
+                                          "zstd, or zip): %s", path, reason ? reason : "unknown reason");
     return NULL;
 }
 

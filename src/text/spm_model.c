@@ -200,7 +200,8 @@ static gboolean check_pieces(GlintSpmModel *self, GError **error)
     if (n_unknown != 1)
         return glint_fail(error, GLINT_ERROR_FORMAT, "the SentencePiece model has %u unknown pieces among %u; one was expected", n_unknown, self->pieces->len);
     if (n_bytes != (self->byte_fallback ? 256 : 0))
-        return glint_fail(error, GLINT_ERROR_FORMAT, "the SentencePiece model has %u byte pieces, but byte_fallback is %s", n_bytes, self->byte_fallback ? "on (256 were expected)" : "off");
+        return glint_fail(error, GLINT_ERROR_FORMAT, "the SentencePiece model has %u byte pieces, but byte_fallback is %s", n_bytes,
+                          self->byte_fallback ? "on (256 were expected)" : "off");
     if (self->whitespace_as_suffix)
         return glint_fail(error, GLINT_ERROR_UNSUPPORTED, "the SentencePiece model has treat_whitespace_as_suffix, which is not supported");
     return TRUE;

@@ -176,7 +176,8 @@ static char *file_of_folder(const char *folder, GError **error)
             return g_steal_pointer(&file);
     }
     glint_fail(error, GLINT_ERROR_IO,
-               "%s/tokenizer.json: no such file, and no tokenizer.model; save the model's tokenizer in the fast form (AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers)",
+               "%s/tokenizer.json: no such file, and no tokenizer.model; save the model's tokenizer in the fast form "
+               "(AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers)",
                folder);
     return NULL;
 }

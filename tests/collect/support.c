@@ -12,7 +12,8 @@
 
 static char *scratch;
 const GlintSite three_layers[3] = {{GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_POST, 1}, {GLINT_SITE_MLP_POST, 2}};
-const GlintSite everything[6] = {{GLINT_SITE_MLP_OUT, 2}, {GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_OUT, 0}, {GLINT_SITE_MLP_POST, 2}, {GLINT_SITE_MLP_POST, 1}, {GLINT_SITE_MLP_OUT, 1}};
+const GlintSite everything[6] = {{GLINT_SITE_MLP_OUT, 2}, {GLINT_SITE_MLP_POST, 0}, {GLINT_SITE_MLP_OUT, 0}, {GLINT_SITE_MLP_POST, 2},
+                                 {GLINT_SITE_MLP_POST, 1}, {GLINT_SITE_MLP_OUT, 1}};
 
 int make_scratch(void **state)
 {

@@ -58,7 +58,8 @@ static void test_tokens(void **state)
             assert_true(k > 3);
             break;
         }
-        const GlintTensor *rows = glint_safetensors_find(shard, "blocks.1.mlp.hook_post"), *text = glint_safetensors_find(shard, "text"), *position = glint_safetensors_find(shard, "position");
+        const GlintTensor *rows = glint_safetensors_find(shard, "blocks.1.mlp.hook_post"), *text = glint_safetensors_find(shard, "text"),
+            *position = glint_safetensors_find(shard, "position");
         assert_true(rows && text && position && rows->type == GLINT_ST_F32 && text->type == GLINT_ST_I32 && position->type == GLINT_ST_I32);
         assert_true(rows->shape[0] == text->n && text->n == position->n && text->n <= 20);
         for (gsize r = 0; r < text->n; r++) {
@@ -158,7 +159,8 @@ static void test_from(void **state)
 static void test_from_interrupted(void **state)
 {
     (void)state;
-    g_autofree char *folder = in_scratch("saved-3"), *again = in_scratch("from-stopped"), *left = g_build_filename(again, "moments", ".from.safetensors", NULL); /* as test_from left it */
+    g_autofree char *folder = in_scratch("saved-3"), *again = in_scratch("from-stopped"),
+        *left = g_build_filename(again, "moments", ".from.safetensors", NULL); /* as test_from left it */
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL), *a = g_build_filename(folder, "moments", NULL), *b = g_build_filename(again, "moments", NULL);
     char command[] = "from", *argv[] = {self, command, folder, again, NULL};
     int status = 0;
@@ -253,7 +255,8 @@ static int child(char **argv)
 
 static GPid start_child(const char *folder, GlintPool pool, int kill_at, int sleep_us)
 {
-    g_autofree char *kind = g_strdup_printf("%d", pool), *at = g_strdup_printf("%d", kill_at), *nap = g_strdup_printf("%d", sleep_us), *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *kind = g_strdup_printf("%d", pool), *at = g_strdup_printf("%d", kill_at), *nap = g_strdup_printf("%d", sleep_us),
+        *self = g_file_read_link("/proc/self/exe", NULL);
     char collect[] = "collect", *argv[] = {self, collect, (char *)(gintptr)folder, kind, at, nap, NULL};
     GPid pid = 0;
     assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &pid, NULL));

@@ -299,7 +299,8 @@ static int child(char **argv)
 
 static GPid start_child_with(const char *folder, int kill_at, int interrupt_at, int sleep_us, const char *memory)
 {
-    g_autofree char *at = g_strdup_printf("%d", kill_at), *stop = g_strdup_printf("%d", interrupt_at), *nap = g_strdup_printf("%d", sleep_us), *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *at = g_strdup_printf("%d", kill_at), *stop = g_strdup_printf("%d", interrupt_at), *nap = g_strdup_printf("%d", sleep_us),
+        *self = g_file_read_link("/proc/self/exe", NULL);
     char collect[] = "collect", *argv[] = {self, collect, (char *)(gintptr)folder, at, stop, nap, (char *)(gintptr)memory, NULL};
     GPid pid = 0;
     assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &pid, NULL));
@@ -476,7 +477,8 @@ static void test_partial_of_other_layers(void **state)
     g_autofree char *folder = in_scratch("other-layers"), *state_file = g_build_filename(folder, "moments", ".partial", "state.json", NULL);
     wait_child(start_child(folder, 5, 0, 0));
     options.n_sites = 2;
-    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "unfinished run of 3 targets (blocks.0.mlp.hook_post, blocks.1.mlp.hook_post, blocks.2.mlp.hook_post), which this run does not include");
+    collect_bad(d, &options, folder, GLINT_ERROR_DATA, "unfinished run of 3 targets (blocks.0.mlp.hook_post, blocks.1.mlp.hook_post, "
+                                                       "blocks.2.mlp.hook_post), which this run does not include");
     assert_true(g_file_set_contents(state_file, "{\"class\": \"neg\"}", -1, NULL));
     options.n_sites = 3;
     collect_bad(d, &options, folder, GLINT_ERROR_FORMAT, "not the state of an unfinished run; delete ");
@@ -534,7 +536,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pooling),           cmocka_unit_test(test_all_is_both),       cmocka_unit_test(test_first_is_refused_later),
         cmocka_unit_test(test_reuse_and_more_layers), cmocka_unit_test(test_settings_differ), cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_failed_run_binds_nobody), cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_class_folders),     cmocka_unit_test(test_killed_and_resumed),
-        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_all_targets_in_one_pass), cmocka_unit_test(test_plan), cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
+        cmocka_unit_test(test_layers_in_passes), cmocka_unit_test(test_all_targets_in_one_pass), cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_killed_at_any_moment), cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_partial_of_other_layers),
         cmocka_unit_test(test_partial_survives_reuse), cmocka_unit_test(test_two_at_once),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);

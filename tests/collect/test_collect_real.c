@@ -87,7 +87,8 @@ static void check_folder(const char *folder, GlintModel *model, const GlintToken
             gsize p = glint_moments_p(plain);
             assert_non_null(ours);
             assert_int_equal(glint_moments_n(ours), N_TEXTS / 2);
-            double mean = relative_difference(glint_moments_mean(ours), glint_moments_mean(plain), p), m2 = relative_difference(glint_moments_m2(ours), glint_moments_m2(plain), p * p);
+            double mean = relative_difference(glint_moments_mean(ours), glint_moments_mean(plain), p),
+                m2 = relative_difference(glint_moments_m2(ours), glint_moments_m2(plain), p * p);
             print_message("class %u layer %zu: mean %.1e, second moment %.1e\n", c, layers[l], mean, m2);
             assert_true(mean < 1e-6 && m2 < 1e-5); /* batches differ: single precision sums in another order */
         }

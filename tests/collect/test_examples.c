@@ -472,7 +472,8 @@ static void test_texts(void **state)
     assert_true(glint_speller_init(&speller, fake_tokenizer(), &error));
     assert_true(glint_speller_is_punctuation(&speller, '.') && glint_speller_is_punctuation(&speller, '"'));
     assert_false(glint_speller_is_punctuation(&speller, 'h') || glint_speller_is_punctuation(&speller, ' ') || glint_speller_is_punctuation(&speller, FAKE_BOS));
-    const char *const bad[] = {"{", "[1]\n", "{\"text\": -1, \"id\": \"a\", \"tokens\": []}\n", "{\"text\": 1, \"tokens\": []}\n", "{\"text\": 1, \"id\": \"a\", \"tokens\": [-1]}\n", "{\"text\": 1, \"id\": \"a\", \"tokens\": [true]}\n",
+    const char *const bad[] = {"{", "[1]\n", "{\"text\": -1, \"id\": \"a\", \"tokens\": []}\n", "{\"text\": 1, \"tokens\": []}\n",
+                               "{\"text\": 1, \"id\": \"a\", \"tokens\": [-1]}\n", "{\"text\": 1, \"id\": \"a\", \"tokens\": [true]}\n",
                                "{\"text\": 1, \"id\": \"a\", \"tokens\": []}\n{\"text\": 1, \"id\": \"b\", \"tokens\": []}\n"};
     g_autofree char *path = g_build_filename(scratch, "texts.jsonl", NULL), *vocabulary = g_build_filename(scratch, "vocabulary.json", NULL);
     assert_true(g_file_set_contents(vocabulary, "{}", -1, NULL));

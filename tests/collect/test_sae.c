@@ -208,7 +208,8 @@ static void test_most_frequent(void **state)
     for (guint k = 0; k < N; k++)
         for (guint m = 0; m < N; m++) {
             gsize i = g_array_index(features, gsize, k), j = g_array_index(features, gsize, m);
-            assert_true(fabs(glint_moments_m2(kept)[k * N + m] - glint_moments_m2(whole)[i * D_SAE + j]) <= 1e-5 * sqrt(glint_moments_m2(whole)[i * D_SAE + i] * glint_moments_m2(whole)[j * D_SAE + j]));
+            const double *m2 = glint_moments_m2(whole), scale = sqrt(m2[i * D_SAE + i] * m2[j * D_SAE + j]);
+            assert_true(fabs(glint_moments_m2(kept)[k * N + m] - m2[i * D_SAE + j]) <= 1e-5 * scale);
         }
     fake.forwards = 0;
     assert_true(collect_good(d, &options, folder).reused);

@@ -72,7 +72,7 @@ static void merge_bad(char *const *shards, gsize n, gboolean partial, const char
 static void assert_same_file(const char *a, const char *b, const char *below)
 {
     g_autofree char *x = g_build_filename(a, below, NULL), *y = g_build_filename(b, below, NULL), *p = NULL, *q = NULL;
-    gsize n, m;
+    gsize n = 0, m = 0;
     assert_true(g_file_get_contents(x, &p, &n, NULL) && g_file_get_contents(y, &q, &m, NULL));
     if (n != m || memcmp(p, q, n) != 0)
         fail_msg("%s differs", below);
@@ -87,7 +87,8 @@ static void assert_equal_runs(const char *whole, const char *merged)
         for (gsize l = 0; l < FAKE_LAYERS; l++) {
             const char *class_name = g_ptr_array_index(classes, c);
             g_autoptr(GError) error = NULL;
-            g_autoptr(GlintMoments) a = glint_collect_load(whole, class_name, &three_layers[l], NULL, &error), b = glint_collect_load(merged, class_name, &three_layers[l], NULL, &error);
+            g_autoptr(GlintMoments) a = glint_collect_load(whole, class_name, &three_layers[l], NULL, &error),
+                b = glint_collect_load(merged, class_name, &three_layers[l], NULL, &error);
             assert_true(a && b && glint_moments_n(a) == glint_moments_n(b));
             const double *x = glint_moments_m2(a), *y = glint_moments_m2(b);
             double largest = 0, difference = 0;
@@ -104,7 +105,8 @@ static void assert_equal_runs(const char *whole, const char *merged)
                 g_autofree char *below = g_strconcat("moments/", folder, "/examples/", name, extensions[e], NULL);
                 assert_same_file(whole, merged, below);
             }
-            g_autofree char *texts = g_strconcat("moments/", folder, "/examples/texts.jsonl", NULL), *vocabulary = g_strconcat("moments/", folder, "/examples/vocabulary.json", NULL);
+            g_autofree char *texts = g_strconcat("moments/", folder, "/examples/texts.jsonl", NULL),
+                *vocabulary = g_strconcat("moments/", folder, "/examples/vocabulary.json", NULL);
             assert_same_file(whole, merged, texts);
             assert_same_file(whole, merged, vocabulary);
         }
@@ -185,7 +187,8 @@ static void test_refusals(void **state)
 {
     (void)state;
     GlintDataset *d = texts_of(60);
-    g_autoptr(GPtrArray) shards = run_shards(d, GLINT_POOL_MEAN, 3, "ref"), others = run_shards(d, GLINT_POOL_LAST, 3, "ref-last"), halves = run_shards(d, GLINT_POOL_MEAN, 2, "ref-half");
+    g_autoptr(GPtrArray) shards = run_shards(d, GLINT_POOL_MEAN, 3, "ref"), others = run_shards(d, GLINT_POOL_LAST, 3, "ref-last"),
+        halves = run_shards(d, GLINT_POOL_MEAN, 2, "ref-half");
     g_autofree char *out = in_scratch("ref-out"), *whole = in_scratch("ref-whole"), *nothing = in_scratch("ref-nothing");
     char *a = g_ptr_array_index(shards, 0), *b = g_ptr_array_index(shards, 1), *c = g_ptr_array_index(shards, 2), *foreign = g_ptr_array_index(others, 2);
     GlintCollectOptions undivided = shard_options(GLINT_POOL_MEAN, 0, 0), fewer = shard_options(GLINT_POOL_MEAN, 3, 3), without = fewer;

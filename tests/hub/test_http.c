@@ -207,7 +207,8 @@ static void expect_download(const char *folder, const Case *one, gint64 size)
     assert_int_equal(length, FILE_BYTES);
     assert_memory_equal(got, content, FILE_BYTES);
     assert_int_equal(server_count(server, "/cdn/"), one->requests);
-    assert_int_equal(server_count(server, "\"path\": \"/cdn/a/b") - server_count(server, "\"range\": null, \"if_range\": null, \"agent\": \"glint/" GLINT_VERSION "\", \"proxied\": false, \"status\": 200"), one->ranged);
+    static const char whole[] = "\"range\": null, \"if_range\": null, \"agent\": \"glint/" GLINT_VERSION "\", \"proxied\": false, \"status\": 200";
+    assert_int_equal(server_count(server, "\"path\": \"/cdn/a/b") - server_count(server, whole), one->ranged);
     assert_int_equal(server_count(server, "\"host\": \"localhost"), one->requests);
     assert_int_equal(server_count(server, "hf_secret"), server_count(server, "/resolve/"));
 }

@@ -87,9 +87,11 @@ static void test_rope_forms(void **state)
 {
     (void)state;
     static const char *const forms[] = {
-        "{" LLAMA ", 'rope_theta': 5e5, 'rope_scaling': {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0, 'original_max_position_embeddings': 8192}}",
+        "{" LLAMA ", 'rope_theta': 5e5, 'rope_scaling': {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0, "
+                  "'original_max_position_embeddings': 8192}}",
         "{" LLAMA ", 'rope_theta': 5e5, 'rope_scaling': {'type': 'llama3', 'factor': 8, 'low_freq_factor': 1, 'high_freq_factor': 4, 'original_max_position_embeddings': 8192}}",
-        "{" LLAMA ", 'rope_parameters': {'rope_theta': 500000.0, 'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0, 'original_max_position_embeddings': 8192}}",
+        "{" LLAMA ", 'rope_parameters': {'rope_theta': 500000.0, 'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, "
+                  "'high_freq_factor': 4.0, 'original_max_position_embeddings': 8192}}",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
         GliArch arch;
@@ -199,9 +201,12 @@ static void test_gemma3(void **state)
 {
     (void)state;
     static const char *const forms[] = {
-        "{'model_type': 'gemma3_text', 'num_hidden_layers': 12, 'sliding_window': 512, 'rope_theta': 2e6, 'rope_local_base_freq': 2e4, 'rope_scaling': {'factor': 8.0, 'rope_type': 'linear'}}",
-        "{'model_type': 'gemma3', 'vision_config': {'hidden_size': 3}, 'text_config': {'num_hidden_layers': 12, 'sliding_window': 512, 'rope_theta': 2e6, 'rope_local_base_freq': 2e4, 'rope_scaling': {'factor': 8.0, 'rope_type': 'linear'}}}",
-        "{'model_type': 'gemma3_text', 'num_hidden_layers': 12, 'sliding_window': 512, 'rope_parameters': {'full_attention': {'rope_theta': 2e6, 'rope_type': 'linear', 'factor': 8.0}, 'sliding_attention': {'rope_theta': 2e4, 'rope_type': 'default'}}}",
+        "{'model_type': 'gemma3_text', 'num_hidden_layers': 12, 'sliding_window': 512, 'rope_theta': 2e6, 'rope_local_base_freq': 2e4, "
+        "'rope_scaling': {'factor': 8.0, 'rope_type': 'linear'}}",
+        "{'model_type': 'gemma3', 'vision_config': {'hidden_size': 3}, 'text_config': {'num_hidden_layers': 12, 'sliding_window': 512, "
+        "'rope_theta': 2e6, 'rope_local_base_freq': 2e4, 'rope_scaling': {'factor': 8.0, 'rope_type': 'linear'}}}",
+        "{'model_type': 'gemma3_text', 'num_hidden_layers': 12, 'sliding_window': 512, 'rope_parameters': {'full_attention': {'rope_theta': 2e6, "
+        "'rope_type': 'linear', 'factor': 8.0}, 'sliding_attention': {'rope_theta': 2e4, 'rope_type': 'default'}}}",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
         GliArch arch;
@@ -218,7 +223,8 @@ static void test_gemma3(void **state)
         gli_arch_clear(&arch);
     }
     GliArch arch;
-    expect_good("{'model_type': 'gemma3_text', 'num_hidden_layers': 3, 'layer_types': ['full_attention', 'sliding_attention', 'full_attention'], 'query_pre_attn_scalar': 168}", &arch);
+    expect_good("{'model_type': 'gemma3_text', 'num_hidden_layers': 3, 'layer_types': ['full_attention', 'sliding_attention', 'full_attention'], "
+                "'query_pre_attn_scalar': 168}", &arch);
     assert_true(arch.layers[0].window == 0 && arch.layers[1].window == 4096 && arch.layers[2].window == 0);
     assert_true(fabs(arch.layers[0].scale - 1 / sqrt(168)) < 1e-15);
     gli_arch_clear(&arch);

@@ -194,9 +194,12 @@ static void check_variant(const GlintSafetensors *file, const char *name)
         tokens[i] = (guint32)values[i];
     self.ids = tokens;
     self.n = MIN(ids->n, (gsize)MOST_TOKENS);
-    g_autoptr(GArray) at = self.at = positions(part(&self, "positions")), sites = self.sites = positions(part(&self, "sites"));
+    self.at = positions(part(&self, "positions"));
+    self.sites = positions(part(&self, "sites"));
     check_f32(&self);
     check_bf16(&self);
+    g_array_unref(self.at);
+    g_array_unref(self.sites);
     remove_folder(self.folder);
     g_free(self.folder);
 }

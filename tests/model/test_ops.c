@@ -264,7 +264,8 @@ static void check_activated(GliDevice *device, gboolean bf16, gsize rows, gsize 
 static void check_products(gboolean bf16)
 {
     static const gsize shapes[][3] = { /* rows, in, out */
-        {1, 1, 1}, {1, 64, 64}, {3, 5, 7}, {15, 48, 144}, {16, 64, 172}, {17, 172, 64}, {127, 33, 65}, {128, 64, 64}, {129, 64, 513}, {300, 20, 1100}, {2, 1500, 30}, {40, 640, 640}, {130, 1300, 70},
+        {1, 1, 1}, {1, 64, 64}, {3, 5, 7}, {15, 48, 144}, {16, 64, 172}, {17, 172, 64}, {127, 33, 65}, {128, 64, 64}, {129, 64, 513},
+        {300, 20, 1100}, {2, 1500, 30}, {40, 640, 640}, {130, 1300, 70},
     };
     GError *error = NULL;
     GliDevice *device = gli_dnn.open(bf16, 2, &error);

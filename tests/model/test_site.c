@@ -50,7 +50,8 @@ static void test_short_names(void **state)
 static void test_unknown_site(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "mlp", "post", "blocks.mlp.hook_post", "blocks.3", "blocks.3.", "blocks.99999999999999999999.mlp.hook_post", "mlp.hook_post ", ".sae", "mlp.hook_post.sae.sae"};
+    static const char *const wrong[] = {"", "mlp", "post", "blocks.mlp.hook_post", "blocks.3", "blocks.3.",
+                                        "blocks.99999999999999999999.mlp.hook_post", "mlp.hook_post ", ".sae", "mlp.hook_post.sae.sae"};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         GlintSiteKind kind;
         gint64 layer;

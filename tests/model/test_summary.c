@@ -152,7 +152,7 @@ static void test_reads_no_weight(void **state)
     (void)state;
     g_autofree char *folder = temporary_folder(), *from = data_folder("gpt2_f32"), *config = g_build_filename(from, "config.json", NULL);
     g_autofree char *weights = g_build_filename(from, "model.safetensors", NULL), *text = NULL, *bytes = NULL;
-    gsize length;
+    gsize length = 0;
     assert_true(g_file_get_contents(config, &text, NULL, NULL) && g_file_get_contents(weights, &bytes, &length, NULL));
     write_file(folder, "config.json", text);
     memset(bytes + length - 4000, 0xff, 4000);

@@ -141,7 +141,9 @@ static void test_order_and_errors(void **state)
     const GlintBatch batch = {ids, start, 1};
     Count early = {0}, late = {0};
     GError *error = NULL;
-    const GlintTap taps[] = {{.site = {GLINT_SITE_RESID_POST, 1}, .function = count, .user_data = &late}, {.site = {GLINT_SITE_MLP_POST, 0}, .function = count, .user_data = &early}, {.site = {GLINT_SITE_MLP_POST, 0}, .function = count, .user_data = &early}};
+    const GlintTap taps[] = {{.site = {GLINT_SITE_RESID_POST, 1}, .function = count, .user_data = &late},
+                             {.site = {GLINT_SITE_MLP_POST, 0}, .function = count, .user_data = &early},
+                             {.site = {GLINT_SITE_MLP_POST, 0}, .function = count, .user_data = &early}};
     assert_true(glint_model_forward(model, &batch, taps, 3, GLINT_LOGITS_NONE, NULL, &error));
     assert_int_equal(early.calls, 2);
     assert_int_equal(late.calls, 1);
@@ -152,7 +154,8 @@ static void test_order_and_errors(void **state)
     assert_false(glint_model_forward(model, &batch, &no, 1, GLINT_LOGITS_NONE, NULL, &error));
     assert_string_equal(error->message, "the tap says no");
     g_clear_error(&error);
-    const GlintTap nowhere[] = {{.site = {GLINT_SITE_MLP_PRE_LINEAR, 0}, .function = count, .user_data = &early}, {.site = {GLINT_SITE_MLP_POST, 3}, .function = count, .user_data = &early}};
+    const GlintTap nowhere[] = {{.site = {GLINT_SITE_MLP_PRE_LINEAR, 0}, .function = count, .user_data = &early},
+                                {.site = {GLINT_SITE_MLP_POST, 3}, .function = count, .user_data = &early}};
     assert_false(glint_model_forward(model, &batch, nowhere, 1, GLINT_LOGITS_NONE, NULL, &error));
     assert_non_null(strstr(error->message, "hook_pre_linear"));
     g_clear_error(&error);

@@ -158,7 +158,8 @@ static void test_stop_strings(void **state)
     assert_true(stopped > 15);
 }
 
-static const char *const texts[] = {"plain words", " leading", "caf\303\251 \346\227\245\346\234\254\350\252\236 \360\237\230\200\360\237\230\200!", "a\nb\n\n  c\t", "\357\277\275 x",
+static const char *const texts[] = {"plain words", " leading",
+                                    "caf\303\251 \346\227\245\346\234\254\350\252\236 \360\237\230\200\360\237\230\200!", "a\nb\n\n  c\t", "\357\277\275 x",
                                     "\340\244\250\340\244\256\340\244\270\340\245\215\340\244\244\340\245\207"};
 
 /* Texts fed token by token come out as decoded at once, whatever their characters; what is sure never changes. */

@@ -147,9 +147,9 @@ static void test_answers_and_cache(void **state)
     assert_true(g_file_get_contents(file, &bytes, NULL, NULL));
     assert_null(strstr(bytes, "sk-test"));
     put_file(file, "{\"answ", 6);
-    g_autoptr(GlintSynthData) mended = ask_good((How){.n = 45}, &use);
+    glint_synth_data_free(ask_good((How){.n = 45}, &use));
     assert_int_equal(use.n_asked, 1);
-    g_autoptr(GlintSynthData) forced = ask_good((How){.n = 45, .force = TRUE}, &use);
+    glint_synth_data_free(ask_good((How){.n = 45, .force = TRUE}, &use));
     assert_int_equal(use.n_asked, 5);
 }
 
@@ -179,7 +179,7 @@ static void test_tolerance(void **state)
     };
     for (gsize k = 0; k < G_N_ELEMENTS(cases); k++) {
         begin(cases[k].fault);
-        g_autoptr(GlintSynthData) data = ask_good((How){.n = 20, .parallel = 1}, NULL);
+        glint_synth_data_free(ask_good((How){.n = 20, .parallel = 1}, NULL));
         guint n = requests("\"batch\"");
         if (n != cases[k].n_requests)
             fail_msg("%s: %u requests, %u expected", cases[k].fault, n, cases[k].n_requests);
@@ -215,7 +215,7 @@ static void test_resume(void **state)
     g_autofree char *faults = g_build_filename(root, "faults.json", NULL);
     put_file(faults, "[]", 2);
     GlintApiUse use;
-    g_autoptr(GlintSynthData) data = ask_good((How){.n = 50}, &use);
+    glint_synth_data_free(ask_good((How){.n = 50}, &use));
     assert_int_equal(use.n_cached, 2);
     assert_int_equal(use.n_asked, 3);
 }

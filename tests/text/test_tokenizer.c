@@ -348,7 +348,8 @@ static void test_missing_file(void **state)
 static void test_odd_but_valid(void **state)
 {
     (void)state;
-    static const char json[] = "{\"model\":{\"merges\":[\"#version: 0.2\",\"\\u0061 b\"],\"unk_token\":\"?\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0000\":3,\"\\ud83c\\udf4e\":4}}}";
+    static const char json[] = "{\"model\":{\"merges\":[\"#version: 0.2\",\"\\u0061 b\"],"
+                               "\"unk_token\":\"?\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0000\":3,\"\\ud83c\\udf4e\":4}}}";
     GError *error = NULL;
     g_autoptr(GlintTokenizer) tokenizer = glint_tokenizer_parse(json, strlen(json), "odd", &error);
     if (!tokenizer)
