@@ -46,7 +46,8 @@ static gboolean read_layers(const Job *self, const GlintSite *site, GlintSteerLa
     const GlintAblationPlan *plan = self->plan;
     const GlintModelInfo *info = glint_model_info(plan->model);
     for (gsize c = 0; c < self->n_classes; c++) {
-        layers[c] = glint_steer_layer_read(plan->root, plan->classes, plan->folders, plan->folders[c], plan->classes[c], plan->classes[c == 0 ? 1 : 0], site, glint_model_site_width(plan->model, site->kind),
+        layers[c] = glint_steer_layer_read(plan->root, plan->classes, plan->folders, plan->folders[c], plan->classes[c],
+                                           plan->classes[c == 0 ? 1 : 0], site, glint_model_site_width(plan->model, site->kind),
                                            info->head_size, error);
         if (!layers[c])
             return FALSE;
@@ -65,10 +66,12 @@ static json_t *row_json(const Job *self, const GlintAblation *ablation, gsize m)
     json_t *cells = json_array();
     for (gsize c = 0; c < self->n_classes; c++) {
         const GlintAblationCell *cell = &row->cells[c];
-        json_array_append_new(cells, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "class", self->plan->classes[c], "change", real(cell->change), "error", real(cell->error), "random_mean",
+        json_array_append_new(cells, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "class", self->plan->classes[c], "change",
+                                               real(cell->change), "error", real(cell->error), "random_mean",
                                                real(cell->random_mean), "random_high", real(cell->random_high), "p", real(cell->p), "exceeds", cell->exceeds));
     }
-    return json_pack("{s:s, s:i, s:I, s:o, s:o}", "class", self->plan->classes[m], "module", row->module, "neurons", (json_int_t)row->n, "separation", real(row->separation), "texts_of", cells);
+    return json_pack("{s:s, s:i, s:I, s:o, s:o}", "class", self->plan->classes[m], "module", row->module, "neurons", (json_int_t)row->n,
+                     "separation", real(row->separation), "texts_of", cells);
 }
 
 static json_t *layer_json(const Job *self, const char *site, const GlintAblation *ablation)
@@ -121,9 +124,11 @@ static gboolean draw(const Job *self, const char *site, const GlintAblation *abl
     }
     g_autofree char *file = g_strconcat(site, ".png", NULL), *path = g_build_filename(folder, file, NULL);
     g_autofree char *line = g_strdup_printf("%s · %s of each class's best module", site, glint_steer_kind_name(self->plan->options.kind));
-    g_autofree char *remark = g_strdup_printf("A frame: more than random sets of as many neurons (p ≤ 0.05, %zu sets; by chance in %.2g of the %zu entries). Mean on the diagonal %+.4f, off it %+.4f nats a token.",
+    g_autofree char *remark = g_strdup_printf("A frame: more than random sets of as many neurons (p ≤ 0.05, %zu sets; by chance in %.2g of the "
+                                              "%zu entries). Mean on the diagonal %+.4f, off it %+.4f nats a token.",
                                               ablation->n_random, 0.05 * (double)(C * C), C * C, ablation->within, ablation->across);
-    const GlintClassMatrix matrix = {.n = C, .classes = self->plan->classes, .row_notes = notes, .values = values, .marked = marked, .row_title = "module of", .column_title = "texts of",
+    const GlintClassMatrix matrix = {.n = C, .classes = self->plan->classes, .row_notes = notes, .values = values, .marked = marked,
+                                     .row_title = "module of", .column_title = "texts of",
                                      .meaning = "change of the loss, nats", .title = "What ablating a class's module costs", .line = line, .remark = remark};
     return glint_draw_class_matrix(&matrix, path, error);
 }

@@ -99,7 +99,8 @@ static gboolean choose_words(const SteerArgs *steer, const GlintTokenizer *token
 {
     const char *list[2] = {words_of(steer, steer->towards), words_of(steer, steer->away)};
     if (steer->tokens_for && (!list[0] || !list[1]))
-        return glint_fail(error, GLINT_ERROR_USAGE, "--tokens-for must be given for both classes: --tokens-for %s=\"word, word\" --tokens-for %s=\"word, word\"", steer->towards, steer->away);
+        return glint_fail(error, GLINT_ERROR_USAGE, "--tokens-for must be given for both classes: --tokens-for %s=\"word, word\" --tokens-for "
+                                                    "%s=\"word, word\"", steer->towards, steer->away);
     if (!list[0] || !list[1]) {
         if (!glint_steer_words_learn(tokenizer, split->training[0], split->training[1], 12, words, error))
             return FALSE;
@@ -142,7 +143,8 @@ static GArray *layers_of(const GlintArgs *args, const GlintModel *model, const c
     if (solved->len > 0)
         return solved;
     g_array_unref(solved);
-    glint_fail(error, GLINT_ERROR_IO, "%s has no graph of class '%s' at %s in layers %s; run `glint run` first, or choose others with --site and --layers", root, class_name, glint_site_suffix(*kind), wanted);
+    glint_fail(error, GLINT_ERROR_IO, "%s has no graph of class '%s' at %s in layers %s; run `glint run` first, or choose others with --site and "
+                                      "--layers", root, class_name, glint_site_suffix(*kind), wanted);
     return NULL;
 }
 
@@ -163,7 +165,8 @@ static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, const char 
     }
     ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error)) && (!export_gguf || glint_steer_export(plan, &outcomes[0], export_gguf, error));
     if (ok && layers->len > 1)
-        glint_say("%u layers were tried: by chance alone, the best of so many has p = %.3f or less in %.0f %% of cases. Look again at what stands out, with that layer alone and more --controls.",
+        glint_say("%u layers were tried: by chance alone, the best of so many has p = %.3f or less in %.0f %% of cases. Look again at what "
+                  "stands out, with that layer alone and more --controls.",
                   layers->len, 1.0 / (double)(plan->n_random + 1), 100 * (1 - pow((double)plan->n_random / (double)(plan->n_random + 1), layers->len)));
     for (guint k = 0; ok && !args->common.json && k < layers->len; k++)
         printf("layer %zu, module %d (%zu neurons): %s\n", outcomes[k].layer, outcomes[k].module, outcomes[k].n, outcomes[k].trial->verdict);
@@ -211,7 +214,8 @@ static void print_ablation(const json_t *report)
     size_t k;
     const json_t *layer;
     json_array_foreach(json_object_get(report, "layers"), k, layer)
-        printf("%s: ablating its module changes the loss by %+.4f nats a token on a class's own texts, by %+.4f on the others'\n", json_string_value(json_object_get(layer, "site")),
+        printf("%s: ablating its module changes the loss by %+.4f nats a token on a class's own texts, by %+.4f on the others'\n",
+               json_string_value(json_object_get(layer, "site")),
                json_real_value(json_object_get(layer, "within")), json_real_value(json_object_get(layer, "across")));
 }
 
@@ -220,7 +224,8 @@ static int run_ablation(const GlintArgs *args, const SteerArgs *steer, const Gli
     GlintSiteKind kind;
     json_t *report = NULL;
     const gsize n_classes = MAX(g_strv_length((char **)all->classes), 1);
-    const GlintAblationPlan plan = {.model = all->model, .tokenizer = all->tokenizer, .chat = all->chat, .used = all->used, .all = all->all, .classes = all->classes, .folders = all->folders,
+    const GlintAblationPlan plan = {.model = all->model, .tokenizer = all->tokenizer, .chat = all->chat, .used = all->used, .all = all->all,
+                                    .classes = all->classes, .folders = all->folders,
                                     .root = all->root, .out = all->out, .text_tokens = ABLATION_TOKENS, .pictures = all->pictures,
                                     .n_texts = MAX(((gsize)steer->prompts + n_classes - 1) / n_classes, ABLATION_TEXTS),
                                     .options = {.kind = all->kind, .least = all->least, .n_random = all->n_random, .seed = all->seed}};
@@ -259,7 +264,10 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
         return glint_fail(error, GLINT_ERROR_USAGE, "%s has no run.json that names model and data (glint run writes it); give --model and --dataset", root);
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
-    if ((!steer->ablation_matrix && !choose_classes(steer, classes, error)) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : steer->ablation_matrix ? "ablate-mean" : "shift", &kind, error))
+    if ((!steer->ablation_matrix && !choose_classes(steer, classes, error)) ||
+        !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error)
+          : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses,
+                        error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : steer->ablation_matrix ? "ablate-mean" : "shift", &kind, error))
         return 0;
     if (steer->strength && fabs(dose[n_doses - 1]) > glint_steer_kind_limit(kind))
         return glint_fail(error, GLINT_ERROR_USAGE, "--strength: %s is complete at %g, there is no more of it", glint_steer_kind_name(kind), glint_steer_kind_limit(kind));
@@ -285,10 +293,14 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
         return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     g_auto(GStrv) folders = folders_of(classes);
-    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
-                           .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
-                           .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
-                           .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .stop_tokens = stop_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
+    GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata,
+                           .folders = folders, .root = root, .out = out,
+                           .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards,
+                           .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
+                           .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL,
+                           .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
+                           .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .stop_tokens = stop_tokens,
+                           .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
     return steer->ablation_matrix ? run_ablation(args, steer, &plan, error) : steer_with(&plan, args, steer, error);
 }
 
@@ -296,12 +308,14 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
 static gboolean check_ablation(const SteerArgs *steer, GError **error)
 {
     const struct { const char *option; gboolean given; } foreign[] = {
-        {"--towards", steer->towards != NULL}, {"--away", steer->away != NULL}, {"--graph", steer->graph != NULL}, {"--module", steer->module >= 0}, {"--kl", steer->kl != NULL}, {"--strength", steer->strength != NULL},
+        {"--towards", steer->towards != NULL}, {"--away", steer->away != NULL}, {"--graph", steer->graph != NULL},
+            {"--module", steer->module >= 0}, {"--kl", steer->kl != NULL}, {"--strength", steer->strength != NULL},
         {"--tokens-for", steer->tokens_for != NULL}, {"--suffix", steer->suffix != NULL}, {"--neutral", steer->neutral != NULL}, {"--export-gguf", steer->export_gguf != NULL}};
     for (gsize k = 0; k < G_N_ELEMENTS(foreign); k++)
         if (foreign[k].given)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s means nothing to --ablation-matrix, which ablates the best module of every class; leave one out", foreign[k].option);
-    return !steer->operator || g_str_has_prefix(steer->operator, "ablate-") || glint_fail(error, GLINT_ERROR_USAGE, "--ablation-matrix takes --operator ablate-mean (default) or ablate-zero");
+    return !steer->operator || g_str_has_prefix(steer->operator,
+                                                "ablate-") || glint_fail(error, GLINT_ERROR_USAGE, "--ablation-matrix takes --operator ablate-mean (default) or ablate-zero");
 }
 
 static int run(int argc, char **argv, GError **error)
@@ -321,14 +335,17 @@ static int run(int argc, char **argv, GError **error)
         {"hubs", 0, 0, G_OPTION_ARG_INT, &steer.hubs, "neurons that the conditional operator sets (default: 0 = a fifth)", "N"},
         {"kl", 0, 0, G_OPTION_ARG_FILENAME, &steer.kl, "doses, as the mean KL they cause on neutral text (default: 0.05,0.1,0.2,0.4)", "LIST"},
         {"strength", 0, 0, G_OPTION_ARG_FILENAME, &steer.strength, "doses as strengths of the operator instead; controls get the KL that the module has there", "LIST"},
-        {"tokens-for", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &steer.tokens_for, "words that stand for a class; give it for both (default: known for pos and neg, else learned)", "CLASS=WORDS"},
+        {"tokens-for", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &steer.tokens_for,
+         "words that stand for a class; give it for both (default: known for pos and neg, else learned)", "CLASS=WORDS"},
         {"suffix", 0, 0, G_OPTION_ARG_FILENAME, &steer.suffix, "text put behind every prompt (default: none)", "TEXT"},
         {"prompts", 0, 0, G_OPTION_ARG_INT, &steer.prompts, "held-out texts that effects are measured on (default: 96)", "N"},
         {"prompt-tokens", 0, 0, G_OPTION_ARG_INT, &steer.prompt_tokens, "tokens of each (default: 32)", "N"},
         {"held-out", 0, 0, G_OPTION_ARG_FILENAME, &steer.held_out, "other texts of the same classes to measure on (default: what the run left out)", "PATH"},
         {"neutral", 0, 0, G_OPTION_ARG_FILENAME, &steer.neutral, "file of texts, one a line, on which side effects are measured (default: held-out texts)", "FILE"},
-        {"export-gguf", 0, 0, G_OPTION_ARG_FILENAME, &steer.export_gguf, "write the module's direction at the verdict's strength as a llama.cpp control vector (one layer)", "FILE"},
-        {"ablation-matrix", 0, 0, G_OPTION_ARG_NONE, &steer.ablation_matrix, "instead: ablate the best module of every class and measure the loss on the texts of every class (RESULTS/steer/ablation/)", NULL},
+        {"export-gguf", 0, 0, G_OPTION_ARG_FILENAME, &steer.export_gguf,
+         "write the module's direction at the verdict's strength as a llama.cpp control vector (one layer)", "FILE"},
+        {"ablation-matrix", 0, 0, G_OPTION_ARG_NONE, &steer.ablation_matrix,
+         "instead: ablate the best module of every class and measure the loss on the texts of every class (RESULTS/steer/ablation/)", NULL},
         {"controls", 0, 0, G_OPTION_ARG_INT, &steer.controls, "random sets, and sets of equal degrees, to compare with (default: 20 of each)", "N"},
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
@@ -345,8 +362,11 @@ static int run(int argc, char **argv, GError **error)
         return glint_fail(error, GLINT_ERROR_USAGE, "--kl and --strength both say how strong; give one");
     if (argc != 2)
         return glint_fail(error, GLINT_ERROR_USAGE, "give one results folder of glint run; see %s --help", g_get_prgname());
-    const struct { const char *option; int value, least; } counts[] = {{"--module", steer.module, -1}, {"--least", steer.least, 1}, {"--controls", steer.controls, 1}, {"--hubs", steer.hubs, 0},
-                                                                        {"--prompts", steer.prompts, 2}, {"--prompt-tokens", steer.prompt_tokens, 2}, {"--samples", steer.samples, 0}, {"--sample-tokens", steer.sample_tokens, 1}};
+    const struct { const char *option; int value, least; } counts[] = {{"--module", steer.module, -1}, {"--least", steer.least, 1},
+                                                                       {"--controls", steer.controls, 1}, {"--hubs", steer.hubs, 0},
+                                                                        {"--prompts", steer.prompts, 2},
+                                                                        {"--prompt-tokens", steer.prompt_tokens, 2},
+                                                                        {"--samples", steer.samples, 0}, {"--sample-tokens", steer.sample_tokens, 1}};
     for (gsize k = 0; k < G_N_ELEMENTS(counts); k++)
         if (counts[k].value < counts[k].least)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s must be at least %d", counts[k].option, counts[k].least);

@@ -29,7 +29,8 @@ static gboolean check_model(const GlintSteerFile *file, const char *path, const 
     const gsize width = glint_model_site_width(model, operator->site.kind);
     for (gsize k = 0; k < operator->n; k++)
         if (operator->column[k] >= width)
-            return glint_fail(error, GLINT_ERROR_DATA, "%s steers column %zu of %s, which has %zu in this model; give the model that it was measured on", path, operator->column[k], site, width);
+            return glint_fail(error, GLINT_ERROR_DATA, "%s steers column %zu of %s, which has %zu in this model; give the model that it was "
+                                                       "measured on", path, operator->column[k], site, width);
     if (*file->model_sha256 && strcmp(file->model_sha256, info->sha256) != 0)
         glint_warn("%s was measured on another model (or other weights of it): what it does here is not known", path);
     return TRUE;
@@ -47,7 +48,8 @@ GlintGenerateSteer *glint_generate_steer_new(const GlintSteerArgs *args, const G
         return NULL;
     self->steering = (GlintSteering){.operator = self->file->operator, .strength = strength, .skip = args->from >= 0 ? (gsize)args->from : n_prefix};
     g_autofree char *site = glint_site_name(&self->file->operator->site);
-    glint_say("steering: %s of %zu neurons of %s, strength %.4g%s, towards '%s', from token %zu on", glint_steer_kind_name(self->file->operator->kind), self->file->operator->n, site, strength,
+    glint_say("steering: %s of %zu neurons of %s, strength %.4g%s, towards '%s', from token %zu on",
+              glint_steer_kind_name(self->file->operator->kind), self->file->operator->n, site, strength,
               args->strength ? "" : " (that of the verdict)", self->file->towards, self->steering.skip);
     return g_steal_pointer(&self);
 }
@@ -59,6 +61,7 @@ void glint_generate_steer_step(GlintGenerateSteer *self, const GlintGenerateStep
 json_t *glint_generate_steer_json(const GlintGenerateSteer *self)
 {
     g_autofree char *site = glint_site_name(&self->file->operator->site);
-    return json_pack("{s:s, s:s, s:I, s:f, s:s, s:I}", "operator", glint_steer_kind_name(self->file->operator->kind), "site", site, "neurons", (json_int_t)self->file->operator->n, "strength",
+    return json_pack("{s:s, s:s, s:I, s:f, s:s, s:I}", "operator", glint_steer_kind_name(self->file->operator->kind), "site", site, "neurons",
+                     (json_int_t)self->file->operator->n, "strength",
                      self->steering.strength, "towards", self->file->towards, "from", (json_int_t)self->steering.skip);
 }

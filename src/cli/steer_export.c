@@ -47,9 +47,11 @@ gboolean glint_steer_export(const GlintSteerPlan *plan, const GlintSteerOutcome 
         {"positions", NULL, (double)direction->positions}, {"model_sha256", info->sha256, 0}, {NULL, NULL, 0}};
     if (!glint_steer_direction_write(direction, info->family, notes, path, error))
         return FALSE;
-    glint_say("%s: control vector of layer %zu at strength %.4g; it is %.0f %% of what the operator does, and its KL on neutral text is %.3g (the operator's: %.3g)", path, direction->layer,
+    glint_say("%s: control vector of layer %zu at strength %.4g; it is %.0f %% of what the operator does, and its KL on neutral text is %.3g "
+              "(the operator's: %.3g)", path, direction->layer,
               direction->strength, 100 * direction->explained, cost.kl, dose->cost.kl);
     if (direction->explained < WELL_EXPLAINED)
-        glint_warn("the operator %s changes every token differently: a constant vector stands for %.0f %% of that", glint_steer_kind_name(operator->kind), 100 * direction->explained);
+        glint_warn("the operator %s changes every token differently: a constant vector stands for %.0f %% of that",
+                   glint_steer_kind_name(operator->kind), 100 * direction->explained);
     return TRUE;
 }

@@ -78,7 +78,8 @@ gboolean glint_steer_check_run(const char *root, const GlintDataset *used, const
     if (!moments)
         return FALSE;
     if (g_strcmp0(value_of(moments, "dataset_sha256"), used->sha256) != 0)
-        return glint_fail(error, GLINT_ERROR_DATA, "the texts are not those that the graphs in %s were made from, so it is not known which others are held out; give the run's own --dataset, "
+        return glint_fail(error, GLINT_ERROR_DATA, "the texts are not those that the graphs in %s were made from, so it is not known which "
+                                                   "others are held out; give the run's own --dataset, "
                           "--max-samples, --text-column and --label-column", root);
     if (g_strcmp0(value_of(moments, "model_sha256"), glint_model_info(model)->sha256) != 0)
         glint_warn("the model is not the one that the graphs in %s were made from", root);

@@ -37,7 +37,8 @@ static GArray *choose_module(const GlintSteerPlan *plan, const GlintSteerLayer *
     *ranking = json_array();
     for (guint k = 0; k < ranked->len; k++) {
         const GlintRankedModule *next = &g_array_index(ranked, GlintRankedModule, k);
-        json_array_append_new(*ranking, json_pack("{s:i, s:I, s:f, s:f}", "module", next->module, "neurons", (json_int_t)next->n, "separation", next->separation, "mean_effect", next->effect));
+        json_array_append_new(*ranking, json_pack("{s:i, s:I, s:f, s:f}", "module", next->module, "neurons", (json_int_t)next->n, "separation",
+                                                  next->separation, "mean_effect", next->effect));
         if (k < SHOWN_MODULES && plan->module < 0)
             glint_say("  module %d: %zu neurons, class means %.2f standard deviations apart%s", next->module, next->n, next->separation, k == 0 ? " (steered)" : "");
     }
@@ -117,7 +118,8 @@ static json_t *describe(const GlintSteerPlan *plan, const GlintSteerLayer *layer
 static gboolean write_trial(const GlintSteerPlan *plan, const GlintSteerLayer *layer, GlintSteerOutcome *outcome, const char *folder, GError **error)
 {
     g_autofree char *json = g_build_filename(folder, "steer.json", NULL), *page = g_build_filename(folder, "samples.html", NULL);
-    g_autofree char *title = g_strdup_printf("Module %d of layer %zu (%zu neurons), %s towards %s", outcome->module, layer->site.layer, outcome->n, glint_steer_kind_name(plan->kind), plan->towards);
+    g_autofree char *title = g_strdup_printf("Module %d of layer %zu (%zu neurons), %s towards %s", outcome->module, layer->site.layer,
+                                             outcome->n, glint_steer_kind_name(plan->kind), plan->towards);
     if (plan->n_samples > 0) {
         g_autoptr(GlintSteerSamples) samples = glint_steer_samples(plan, outcome->trial, error);
         if (!samples || !glint_steer_samples_page(samples, plan, outcome->trial, title, page, error))
@@ -143,7 +145,8 @@ gboolean glint_job_steer_layer(const GlintSteerPlan *plan, const GlintSite *site
     g_autoptr(GArray) rows = choose_module(plan, layer, outcome, &ranking, error);
     if (!rows)
         return FALSE;
-    const GlintSteerTrialOptions options = {.kind = plan->kind, .dose = plan->dose, .n_doses = plan->n_doses, .by_strength = plan->by_strength, .n_random = plan->n_random, .n_matched = plan->n_matched, .hubs = plan->hubs,
+    const GlintSteerTrialOptions options = {.kind = plan->kind, .dose = plan->dose, .n_doses = plan->n_doses, .by_strength = plan->by_strength,
+                                            .n_random = plan->n_random, .n_matched = plan->n_matched, .hubs = plan->hubs,
                                             .seed = plan->seed, .prompts = plan->split->prompts, .choosing = plan->split->choosing,
                                             .training = {plan->split->training[0], plan->split->training[1]}};
     outcome->trial = glint_steer_trial(plan->lab, layer, rows, &options, error);
@@ -202,7 +205,8 @@ static void print_points(const GlintSteerOutcome *outcomes, const GlintDepthPoin
     for (gsize k = 0; k < n; k++) {
         const GlintSteerTrial *trial = outcomes[k].trial;
         const GlintDepthPoint *p = &points[k];
-        const double numbers[] = {outcomes[k].separation, trial->arms[0].curve->doses[trial->verdict_dose].cost.kl, p->effect, p->low, p->high, trial->p_random[trial->verdict_dose],
+        const double numbers[] = {outcomes[k].separation, trial->arms[0].curve->doses[trial->verdict_dose].cost.kl, p->effect, p->low, p->high,
+                                  trial->p_random[trial->verdict_dose],
                                   trial->p_matched[trial->verdict_dose], p->random_low, p->random_high, p->matched_low, p->matched_high, p->top, p->correlation, p->residual};
         char text[G_ASCII_DTOSTR_BUF_SIZE];
         fprintf(out, "%zu,%d,%zu", p->layer, outcomes[k].module, outcomes[k].n);

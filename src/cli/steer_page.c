@@ -16,7 +16,8 @@ static const char style[] =
     ".texts{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:1rem}\n"
     ".texts div{white-space:pre-wrap;overflow-wrap:anywhere}.texts b{display:block;font-size:.82rem;font-weight:600;color:#555;margin-bottom:.15rem}\n"
     ".module b{color:#1f5ca8}.note{color:#666;font-size:.88rem;max-width:60rem}\n"
-    "@media(prefers-color-scheme:dark){body{background:#17181a;color:#ddd}p.verdict{color:#ccc}section{border-color:#444}table.numbers th,table.numbers td{border-color:#333}.prompt,.note{color:#999}"
+    "@media(prefers-color-scheme:dark){body{background:#17181a;color:#ddd}p.verdict{color:#ccc}section{border-color:#444}table.numbers "
+    "th,table.numbers td{border-color:#333}.prompt,.note{color:#999}"
     ".texts b{color:#aaa}.module b{color:#7fb0ea}}\n"
     "</style></head><body>\n";
 
@@ -77,8 +78,10 @@ gboolean glint_steer_samples_page(const GlintSteerSamples *self, const GlintStee
     print_escaped(out, trial->verdict);
     fputs("</p>\n", out);
     print_table(out, self, plan->towards);
-    fprintf(out, "<p class=\"note\">%zu held-out prompts, greedy continuations of %zu tokens, every intervention at the same KL. “Read as” is the judgement of a classifier of words and pairs of words, "
-            "trained on the texts that the graphs were made from; on %zu held-out texts as they are it is right in %.0f %% of cases. The loss is that of the continuation under the model when nobody steers.</p>\n",
+    fprintf(out, "<p class=\"note\">%zu held-out prompts, greedy continuations of %zu tokens, every intervention at the same KL. “Read as” is "
+                 "the judgement of a classifier of words and pairs of words, "
+            "trained on the texts that the graphs were made from; on %zu held-out texts as they are it is right in %.0f %% of cases. The loss is "
+            "that of the continuation under the model when nobody steers.</p>\n",
             self->n, plan->sample_tokens, self->n_clean, 100 * self->clean_accuracy);
     for (gsize k = 0; k < self->n; k++)
         print_text(out, self, k);

@@ -218,5 +218,6 @@ json_t *glint_steer_samples_json(const GlintSteerSamples *self)
         json_array_append_new(arms, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "role", arm->role, "strength", real(arm->strength), "kl", real(arm->kl), "class_rate",
                                               real(arm->class_rate), "distinct_1", real(arm->distinct[0]), "distinct_2", real(arm->distinct[1]), "nll", real(arm->nll)));
     }
-    return json_pack("{s:I, s:o, s:I, s:o}", "texts", (json_int_t)self->n, "classifier_accuracy", real(self->clean_accuracy), "classifier_texts", (json_int_t)self->n_clean, "arms", arms);
+    return json_pack("{s:I, s:o, s:I, s:o}", "texts", (json_int_t)self->n, "classifier_accuracy", real(self->clean_accuracy),
+                     "classifier_texts", (json_int_t)self->n_clean, "arms", arms);
 }

@@ -138,7 +138,8 @@ static gboolean add_neutral_file(GlintSteerSplit *self, const Reader *reader, co
     for (char **line = lines; *line && glint_steer_texts_count(self->neutral) < options->n_neutral; line++)
         if (*g_strstrip(*line) && !add_text(self->neutral, reader, *line, options->neutral_tokens, FALSE, self->skip + 2, error))
             return FALSE;
-    return glint_steer_texts_count(self->neutral) > 0 || glint_fail(error, GLINT_ERROR_DATA, "%s holds no line of text that is long enough to measure side effects on", options->neutral);
+    return glint_steer_texts_count(self->neutral) > 0 || glint_fail(error, GLINT_ERROR_DATA,
+                                                                    "%s holds no line of text that is long enough to measure side effects on", options->neutral);
 }
 
 GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all, const char *towards, const char *away,
@@ -182,7 +183,8 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintC
     return g_steal_pointer(&self);
 }
 
-GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all, const char *class_name, gsize n, gsize max_tokens, GError **error)
+GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all,
+                                      const char *class_name, gsize n, gsize max_tokens, GError **error)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GlintSteerTexts) texts = glint_steer_texts_new();

@@ -30,4 +30,5 @@ void glint_steer_split_free(GlintSteerSplit *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintSteerSplit, glint_steer_split_free)
 
 /* Up to n texts of one class that `used` does not hold, each cut to max_tokens (user turns of `chat`, if any); at least 8, or an error with the cure. */
-GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all, const char *class_name, gsize n, gsize max_tokens, GError **error);
+GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const GlintChat *chat, const GlintDataset *used, const GlintDataset *all,
+                                      const char *class_name, gsize n, gsize max_tokens, GError **error);

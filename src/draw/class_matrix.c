@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-static const double page_margin = 24, panel_left = GLINT_CLASS_MATRIX_LEFT, panel_top = GLINT_CLASS_MATRIX_TOP, largest_cell = 66, smallest_cell = 14, number_cell = 30, most_side = 900, least_width = 440;
+static const double page_margin = 24, panel_left = GLINT_CLASS_MATRIX_LEFT, panel_top = GLINT_CLASS_MATRIX_TOP, largest_cell = 66,
+    smallest_cell = 14, number_cell = 30, most_side = 900, least_width = 440;
 
 double glint_class_matrix_cell(gsize n) { return CLAMP(most_side / (double)MAX(n, 1), smallest_cell, largest_cell); }
 
@@ -27,7 +28,8 @@ static void draw_cell(cairo_t *cr, const GlintClassMatrix *matrix, const GlintSc
         return;
     g_autofree char *text = isfinite(value) ? glint_format_short(value, 2) : g_strdup("–");
     const gboolean dark = isfinite(value) && fabs(value) > 0.6 * scale->max;
-    glint_text(cr, (GlintFont){.size = MIN(10, cell / 4), .colour = dark ? GLINT_WHITE : GLINT_INK, .align = GLINT_CENTRE}, x + cell / 2, y + cell / 2 + MIN(10, cell / 4) / 3, text);
+    glint_text(cr, (GlintFont){.size = MIN(10, cell / 4), .colour = dark ? GLINT_WHITE : GLINT_INK, .align = GLINT_CENTRE}, x + cell / 2,
+               y + cell / 2 + MIN(10, cell / 4) / 3, text);
 }
 
 /* A name turned upright must end below the title: what is too long loses its end. */
@@ -48,9 +50,11 @@ static void draw_names(cairo_t *cr, const GlintClassMatrix *matrix, double cell,
     for (gsize k = 0; k < matrix->n; k++) {
         const double middle = ((double)k + 0.5) * cell;
         const gboolean noted = matrix->row_notes && cell >= number_cell;
-        glint_text_within(cr, (GlintFont){.size = size, .colour = GLINT_INK, .align = GLINT_RIGHT}, panel_left - 8, panel_top + middle + (noted ? -2 : size / 3), panel_left - page_margin - 28, matrix->classes[k]);
+        glint_text_within(cr, (GlintFont){.size = size, .colour = GLINT_INK, .align = GLINT_RIGHT}, panel_left - 8,
+                          panel_top + middle + (noted ? -2 : size / 3), panel_left - page_margin - 28, matrix->classes[k]);
         if (noted)
-            glint_text_within(cr, (GlintFont){.size = 7.5, .colour = GLINT_QUIET, .align = GLINT_RIGHT}, panel_left - 8, panel_top + middle + 9, panel_left - page_margin - 28, matrix->row_notes[k]);
+            glint_text_within(cr, (GlintFont){.size = 7.5, .colour = GLINT_QUIET, .align = GLINT_RIGHT}, panel_left - 8, panel_top + middle + 9,
+                              panel_left - page_margin - 28, matrix->row_notes[k]);
         if (cell >= number_cell)
             glint_text_within(cr, (GlintFont){.size = size, .colour = GLINT_INK, .align = GLINT_CENTRE}, panel_left + middle, panel_top - 7, cell - 4, matrix->classes[k]);
         else {

@@ -86,10 +86,12 @@ gboolean glint_draw_depth(const GlintDepthPoint *points, gsize n, const char *ti
     cairo_t *cr = canvas->cr;
     GlintFrame frame = {.cr = cr, .x = {.kind = GLINT_AXIS_LINEAR, .low = 0, .high = 1}, .y = effect_axis(points, n)};
     glint_frame_place(&frame, panel_left, panel_top, width, panel_height);
-    glint_caption_head(cr, page_margin, 32, page_width - 2 * page_margin, title, "Change of the log-odds at the strongest dose that the module reached, with its 95 % interval; bars are 5–95 % of the control sets.");
+    glint_caption_head(cr, page_margin, 32, page_width - 2 * page_margin, title,
+                       "Change of the log-odds at the strongest dose that the module reached, with its 95 % interval; bars are 5–95 % of the control sets.");
     g_autoptr(GArray) ticks = glint_axis_ticks(&frame.y, 5);
     for (guint k = 0; k < ticks->len; k++)
-        glint_canvas_line(cr, panel_left, glint_axis_at(&frame.y, g_array_index(ticks, double, k)), panel_left + width, glint_axis_at(&frame.y, g_array_index(ticks, double, k)), 0.5, (GlintColour){0.91, 0.91, 0.92});
+        glint_canvas_line(cr, panel_left, glint_axis_at(&frame.y, g_array_index(ticks, double, k)), panel_left + width,
+                          glint_axis_at(&frame.y, g_array_index(ticks, double, k)), 0.5, (GlintColour){0.91, 0.91, 0.92});
     glint_canvas_line(cr, panel_left, glint_axis_at(&frame.y, 0), panel_left + width, glint_axis_at(&frame.y, 0), 0.8, GLINT_QUIET);
     for (gsize k = 0; k < n; k++) {
         const double x = panel_left + width * ((double)k + 0.5) / (double)n;

@@ -200,7 +200,9 @@ static gsize count_sets(const GlintDoseCurves *curves)
 
 gboolean glint_draw_dose(const GlintDoseCurves *curves, const char *path, GError **error)
 {
-    g_autofree char *texts = glint_format_count(curves->n_texts), *line = g_strdup_printf("Mean over %s held-out texts, with its 95 %% interval. Every set is steered by the same operator to the same KL. %zu control sets.", texts, count_sets(curves));
+    g_autofree char *texts = glint_format_count(curves->n_texts),
+        *line = g_strdup_printf("Mean over %s held-out texts, with its 95 %% interval. Every set is steered by the same operator to the same KL. "
+                                "%zu control sets.", texts, count_sets(curves));
     g_autoptr(GlintCanvas) canvas = glint_canvas_new(path, page_width, page_height, curves->title, curves->verdict, error);
     if (!canvas)
         return FALSE;

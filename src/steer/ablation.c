@@ -80,7 +80,8 @@ static void compare(GlintAblationCell *cell, double *random, gsize n)
 
 static const gsize *rows_of(const GArray *rows) { return (const gsize *)(const void *)rows->data; }
 
-static gboolean ablate_class(const Bench *bench, const GlintSteerLayer *layer, const GlintAblationOptions *options, guint64 seed, GlintProgress *bar, double *done, GlintAblationRow *row,
+static gboolean ablate_class(const Bench *bench, const GlintSteerLayer *layer, const GlintAblationOptions *options, guint64 seed,
+                             GlintProgress *bar, double *done, GlintAblationRow *row,
                              GError **error)
 {
     const gsize C = bench->n_classes;
@@ -132,7 +133,8 @@ static void average(GlintAblation *self)
             *(m == c ? &self->within : &self->across) += self->rows[m].cells[c].change / (double)(m == c ? C : C * (C - 1));
 }
 
-GlintAblation *glint_steer_ablation(GlintSteerLab *lab, GlintSteerLayer *const *layers, GlintSteerTexts *const *texts, gsize n_classes, const GlintAblationOptions *options, GError **error)
+GlintAblation *glint_steer_ablation(GlintSteerLab *lab, GlintSteerLayer *const *layers, GlintSteerTexts *const *texts, gsize n_classes,
+                                    const GlintAblationOptions *options, GError **error)
 {
     g_autoptr(GlintAblation) self = g_new0(GlintAblation, 1);
     *self = (GlintAblation){.n_classes = n_classes, .n_random = options->n_random, .rows = g_new0(GlintAblationRow, n_classes), .loss = g_new0(double, n_classes),

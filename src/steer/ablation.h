@@ -37,6 +37,7 @@ typedef struct {
 void glint_steer_against_others(GlintSteerLayer *self);
 
 /* layers[c]: of class c's graph, its contrast against the others; texts[c]: held out, each of 2 tokens at least. Shows progress. */
-GlintAblation *glint_steer_ablation(GlintSteerLab *lab, GlintSteerLayer *const *layers, GlintSteerTexts *const *texts, gsize n_classes, const GlintAblationOptions *options, GError **error);
+GlintAblation *glint_steer_ablation(GlintSteerLab *lab, GlintSteerLayer *const *layers, GlintSteerTexts *const *texts, gsize n_classes,
+                                    const GlintAblationOptions *options, GError **error);
 void glint_steer_ablation_free(GlintAblation *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintAblation, glint_steer_ablation_free)

@@ -58,7 +58,8 @@ static json_t *arm_json(const GlintSteerArm *arm, const GlintSteerLayer *layer)
     json_t *doses = json_array();
     for (gsize k = 0; k < arm->curve->n_doses; k++)
         json_array_append_new(doses, dose_json(&arm->curve->doses[k]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "role", glint_steer_role_name(arm->role), "neurons", neurons_json(layer, arm->rows), "slope", real(arm->curve->slope), "slope_sd",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "role", glint_steer_role_name(arm->role), "neurons", neurons_json(layer, arm->rows),
+                     "slope", real(arm->curve->slope), "slope_sd",
                      real(arm->curve->slope_sd), "against", real(arm->curve->against), "monotone", real(arm->curve->monotone), "doses", doses);
 }
 

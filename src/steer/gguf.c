@@ -87,7 +87,8 @@ GlintSteerDirection *glint_steer_direction(GlintModel *model, const GlintSteerOp
     const gsize n = glint_model_info(model)->hidden;
     g_autoptr(GlintSteerDirection) self = g_new0(GlintSteerDirection, 1);
     g_autofree double *sum = g_new0(double, n + 1);
-    Change change = {.model = model, .steering = {.operator = operator, .strength = strength, .skip = skip}, .site = {GLINT_SITE_RESID_POST, operator->site.layer}, .n = n, .sum = sum};
+    Change change = {.model = model, .steering = {.operator = operator, .strength = strength, .skip = skip},
+                     .site = {GLINT_SITE_RESID_POST, operator->site.layer}, .n = n, .sum = sum};
     double length = 0;
     if (!add_texts(&change, texts, error))
         return NULL;

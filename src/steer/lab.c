@@ -84,7 +84,8 @@ static gboolean run_batch(GlintSteerLab *self, const GlintSteerTexts *texts, gsi
     for (gsize k = 0; k <= n; k++)
         start[k] = start_of(texts, first + k) - start_of(texts, first);
     const GlintBatch batch = {tokens_of(texts, first), start, n};
-    if (!glint_check_interrupt(error) || !need_logits(self, which == GLINT_LOGITS_LAST ? n : start[n], error) || !glint_model_forward(self->model, &batch, tap, tap ? 1 : 0, which, self->logits, error))
+    if (!glint_check_interrupt(error) || !need_logits(self, which == GLINT_LOGITS_LAST ? n : start[n], error) ||
+        !glint_model_forward(self->model, &batch, tap, tap ? 1 : 0, which, self->logits, error))
         return FALSE;
     for (gsize k = 0; k < n; k++)
         if (which == GLINT_LOGITS_LAST)
@@ -347,7 +348,8 @@ GlintSteerLab *glint_steer_lab_new(GlintModel *model, const GlintSteerTexts *neu
     self->kl = g_new0(double, self->positions);
     self->before = g_malloc0_n(self->positions, sizeof *self->before);
     if (!self->base) {
-        glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for the distributions of %zu positions over %zu tokens; give fewer or shorter neutral texts", self->positions, self->vocab);
+        glint_fail(error, GLINT_ERROR_FAILED, "not enough memory for the distributions of %zu positions over %zu tokens; give fewer or shorter "
+                                              "neutral texts", self->positions, self->vocab);
         return NULL;
     }
     if (!run_texts(self, self->neutral, NULL, 0, GLINT_LOGITS_ALL, keep_base, NULL, error))

@@ -18,7 +18,8 @@ gboolean glint_steer_kind_parse(const char *text, GlintSteerKind *kind, GError *
             *kind = (GlintSteerKind)k;
             return TRUE;
         }
-    return glint_fail(error, GLINT_ERROR_USAGE, "there is no steering operator '%s'; there are scale, weight, clamp, shift, conditional, discriminant, ablate-mean and ablate-zero", text);
+    return glint_fail(error, GLINT_ERROR_USAGE, "there is no steering operator '%s'; there are scale, weight, clamp, shift, conditional, "
+                                                "discriminant, ablate-mean and ablate-zero", text);
 }
 
 const char *glint_steer_kind_name(GlintSteerKind kind) { return names[kind]; }
@@ -68,7 +69,8 @@ static gboolean conditional_state(const GlintSteerLayer *layer, const gsize *row
             move[b] -= theta[(hubs + b) * n + a] * (towards_of(layer, rows[a]) - layer->overall[rows[a]]);
     }
     if (rest > 0 && LAPACKE_dposv(LAPACK_ROW_MAJOR, 'L', (lapack_int)rest, 1, block, (lapack_int)rest, move, 1) != 0)
-        return glint_fail(error, GLINT_ERROR_DATA, "the precision matrix of %zu neurons of layer %zu is not positive definite; solve again with a larger --alpha", rest, layer->site.layer);
+        return glint_fail(error, GLINT_ERROR_DATA, "the precision matrix of %zu neurons of layer %zu is not positive definite; solve again with "
+                                                   "a larger --alpha", rest, layer->site.layer);
     for (gsize a = 0; a < hubs; a++)
         state[a] = towards_of(layer, rows[a]);
     for (gsize b = 0; b < rest; b++)

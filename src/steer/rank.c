@@ -28,6 +28,7 @@ GArray *glint_steer_rank(const GlintSteerLayer *layer, gsize least, GError **err
     if (ranked->len > 0)
         return ranked;
     g_array_unref(ranked);
-    glint_fail(error, GLINT_ERROR_DATA, "the graph of layer %zu has no module of %zu neurons or more to steer; solve with a smaller --alpha or a larger --degree", layer->site.layer, least);
+    glint_fail(error, GLINT_ERROR_DATA, "the graph of layer %zu has no module of %zu neurons or more to steer; solve with a smaller --alpha or a "
+                                        "larger --degree", layer->site.layer, least);
     return NULL;
 }

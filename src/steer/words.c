@@ -161,7 +161,8 @@ gboolean glint_steer_words_check(const GlintTokenizer *tokenizer, GlintVerbalise
     for (int side = 0; side < 2; side++)
         if (words->tokens[side]->len == 0) {
             g_autofree char *text = glint_steer_words_text(tokenizer, first);
-            return glint_fail(error, GLINT_ERROR_DATA, "the words of the two classes begin with the same tokens (%s), so that they cannot be told apart; choose others with --tokens-for", text);
+            return glint_fail(error, GLINT_ERROR_DATA, "the words of the two classes begin with the same tokens (%s), so that they cannot be "
+                                                       "told apart; choose others with --tokens-for", text);
         }
     return TRUE;
 }

@@ -30,7 +30,8 @@ static GlintSteerTrial *trial_new(GlintSteerKind kind, const GlintSteerLayer *la
         GlintSteerCurve *curve = self->arms[a].curve = g_new0(GlintSteerCurve, 1);
         *curve = (GlintSteerCurve){.n_prompts = PROMPTS, .n_doses = DOSES, .sign = 1, .doses = g_new0(GlintSteerDose, DOSES), .slope = 0.5, .against = a ? (double)NAN : 0.25};
         for (gsize k = 0; k < DOSES; k++) {
-            curve->doses[k] = (GlintSteerDose){.kl = 0.1 * (double)(k + 1), .strength = 1.0 / 3 + (double)k, .reached = k == 0, .effect = 0.7, .reading = g_new0(GlintSteerReading, PROMPTS)};
+            curve->doses[k] = (GlintSteerDose){.kl = 0.1 * (double)(k + 1), .strength = 1.0 / 3 + (double)k, .reached = k == 0, .effect = 0.7,
+                                               .reading = g_new0(GlintSteerReading, PROMPTS)};
             for (gsize i = 0; i < PROMPTS; i++)
                 curve->doses[k].reading[i].log_odds = (double)i + 0.125 * (double)(k + 1);
         }
@@ -279,7 +280,8 @@ static void test_tables(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_operator_comes_back), cmocka_unit_test(test_numbers_that_json_lacks_are_null), cmocka_unit_test(test_lies_are_refused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_operator_comes_back),
+                                       cmocka_unit_test(test_numbers_that_json_lacks_are_null), cmocka_unit_test(test_lies_are_refused),
                                        cmocka_unit_test(test_a_claimed_matrix_takes_no_memory), cmocka_unit_test(test_a_missing_file_is_named),
                                        cmocka_unit_test(test_mutated_files_never_crash), cmocka_unit_test(test_tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,7 +266,8 @@ static void test_unknown_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_a_folder_is_read), TEST(test_hubs_come_first), TEST(test_without_covariance), TEST(test_missing_files_are_named),
-                                       TEST(test_truncated_files_are_named), TEST(test_classes_of_other_neurons), TEST(test_neurons_of_another_model), TEST(test_heads_are_columns), TEST(test_another_graph_in_folders_of_other_names),
+                                       TEST(test_truncated_files_are_named), TEST(test_classes_of_other_neurons),
+                                       TEST(test_neurons_of_another_model), TEST(test_heads_are_columns), TEST(test_another_graph_in_folders_of_other_names),
                                        TEST(test_graphs_without_means), TEST(test_matrices_of_wrong_sizes), TEST(test_unknown_classes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

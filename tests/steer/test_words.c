@@ -37,8 +37,10 @@ static guint32 id_of(const GlintTokenizer *tokenizer, const char *token)
 
 typedef struct { const char *token; int towards, away; gboolean wordy; } Planted;
 
-static const Planted planted[] = {{"<s>", 400, 10, FALSE},     {"!", 300, 2, FALSE},         {"1", 5, 200, FALSE},       {"Ġgood", 60, 3, TRUE},  {"Ġwarm", 20, 2, TRUE},    {"Ġhope", 9, 1, TRUE},
-                                  {"Ġthe", 200, 190, TRUE},    {"Ġsecond", 12, 11, TRUE},    {"Ġlost", 2, 90, TRUE},     {"Ġwar", 0, 15, TRUE},   {"Ġend", 4, 60, TRUE},     {"Ġquiet", 1, 2, TRUE},
+static const Planted planted[] = {{"<s>", 400, 10, FALSE},     {"!", 300, 2, FALSE},         {"1", 5, 200, FALSE},       {"Ġgood", 60, 3, TRUE},
+                                  {"Ġwarm", 20, 2, TRUE},    {"Ġhope", 9, 1, TRUE},
+                                  {"Ġthe", 200, 190, TRUE},    {"Ġsecond", 12, 11, TRUE},    {"Ġlost", 2, 90, TRUE},     {"Ġwar", 0, 15, TRUE},
+                                  {"Ġend", 4, 60, TRUE},     {"Ġquiet", 1, 2, TRUE},
                                   {"Ġand", 30, 60, TRUE},      {"Ġsmall", 45, 10, TRUE},     {"Ġyear", 33, 5, TRUE},     {"Ġstreet", 28, 6, TRUE}};
 
 static void plant(const GlintTokenizer *tokenizer, GlintSteerTexts *towards, GlintSteerTexts *away)
@@ -178,7 +180,8 @@ static void test_shared_tokens_are_removed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted_words_are_learned), cmocka_unit_test(test_equal_texts_have_no_words), cmocka_unit_test(test_lists_become_tokens),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted_words_are_learned), cmocka_unit_test(test_equal_texts_have_no_words),
+                                       cmocka_unit_test(test_lists_become_tokens),
                                        cmocka_unit_test(test_empty_lists_are_refused), cmocka_unit_test(test_shared_tokens_are_removed)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
