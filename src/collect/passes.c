@@ -144,8 +144,9 @@ static gboolean fail_too_large(const GlintRun *run, const GlintTarget *target, d
     g_autofree char *name = glint_site_name(&target->site);
     double needed = glint_target_bytes(target, run->options);
     if (target->sae)
-        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %.3g GB while it is collected, and there are %.3g GB; keep those that are active most often, with "
-                          "--sae-features 4096, or give --memory %.0fM", name, target->width, needed * 1e-9, memory * 1e-9, needed / 1048576 + 1);
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %.3g GB while it is collected, and there are %.3g GB; keep %s, or give --memory %.0fM",
+                          name, target->width, needed * 1e-9, memory * 1e-9, target->width > 4096 ? "those that are active most often, with --sae-features 4096" : "fewer, with --sae-features",
+                          needed / 1048576 + 1);
     return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu columns, takes %.3g GB while it is collected, and there are %.3g GB; give --memory %.0fM or more, or a narrower site",
                       name, target->width, needed * 1e-9, memory * 1e-9, needed / 1048576 + 1);
 }
