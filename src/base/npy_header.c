@@ -186,7 +186,7 @@ static gboolean read_descr(NpyHeader *header, const char *descr, const char *nam
 static gboolean read_prefix(const guint8 *p, gsize length, const char *name, gsize *offset, gsize *header_bytes, GError **error)
 {
     if (length < MAGIC_BYTES || memcmp(p, magic, MAGIC_BYTES) != 0)
-        return glint_fail(error, GLINT_ERROR_FORMAT, "'%s' is no .npy file (its first bytes are not \\x93NUMPY)", name);
+        return glint_fail(error, GLINT_ERROR_FORMAT, "'%s' is no .npy file (its first bytes are not \\x93NUMPY); numpy writes one from a table of numbers: np.save(file, np.loadtxt(table, delimiter=','))", name);
     if (length < MAGIC_BYTES + 4)
         return glint_fail(error, GLINT_ERROR_FORMAT, "'%s': truncated in the .npy header", name);
     guint8 major = p[6], minor = p[7];

@@ -47,9 +47,14 @@ static json_t *libraries(void)
 
 json_t *glint_provenance(int argc, char **argv)
 {
+#ifdef __clang__
+    const char *compiler = __VERSION__; /* says so itself */
+#else
+    const char *compiler = "gcc " __VERSION__;
+#endif
     json_t *self = json_object();
     json_object_set_new(self, "glint", json_string(GLINT_VERSION));
-    json_object_set_new(self, "compiler", json_string(__VERSION__));
+    json_object_set_new(self, "compiler", json_string(compiler));
     json_object_set_new(self, "command", command_line(argc, argv));
     g_autofree char *folder = g_get_current_dir();
     json_object_set_new(self, "working_folder", text(folder));

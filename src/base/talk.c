@@ -267,6 +267,16 @@ static void on_signal(int number)
     (void)ignored;
 }
 
+const char *glint_size_text(double bytes, char *out, gsize room)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
+    gsize u = 0;
+    for (; bytes >= 1000 && u + 1 < G_N_ELEMENTS(units); u++)
+        bytes /= 1000;
+    g_snprintf(out, (gulong)room, bytes < 10 && u ? "%.2f %s" : bytes < 100 && u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return out;
+}
+
 void glint_interrupt_install(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};

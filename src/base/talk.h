@@ -8,6 +8,7 @@
 void glint_talk_set_quiet(gboolean quiet);
 void glint_say(const char *format, ...) G_GNUC_PRINTF(1, 2);  /* one line to stderr, newline added */
 void glint_warn(const char *format, ...) G_GNUC_PRINTF(1, 2); /* "warning: ..." and remembered; identical ones once */
+const char *glint_size_text(double bytes, char *out, gsize room); /* bytes for people into out: "6.90 KB", "1.23 GB" */
 char **glint_warnings(void);                                  /* NULL-terminated copy; free with g_strfreev */
 
 typedef struct GlintProgress GlintProgress;

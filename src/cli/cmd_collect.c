@@ -1,6 +1,7 @@
 /* glint collect: labelled text through a model, moments of its activations per class. */
 #include "base/error.h"
 #include "base/files.h"
+#include "base/talk.h"
 #include "cli/collect_job.h"
 #include "cli/command.h"
 #include "cli/mpi_job.h"
@@ -11,16 +12,27 @@ static void print_plan(const json_t *plan)
 {
     size_t k;
     json_t *pass;
+    double most = 0;
+    json_int_t tokens = 0;
+    const size_t n_passes = json_array_size(json_object_get(plan, "passes"));
     json_array_foreach(json_object_get(plan, "passes"), k, pass) {
         const json_t *sites = json_object_get(pass, "sites");
         const char *first = json_string_value(json_array_get(sites, 0)), *last = json_string_value(json_array_get(sites, json_array_size(sites) - 1));
-        printf("pass %zu: class %s, %zu targets (%s%s%s), %.3f GB, %" JSON_INTEGER_FORMAT " tokens%s\n", k + 1, json_string_value(json_object_get(pass, "class")),
-               json_array_size(sites), first ? first : "", json_array_size(sites) > 1 ? " to " : "", json_array_size(sites) > 1 ? last : "",
-               1e-9 * (double)json_integer_value(json_object_get(pass, "bytes")), json_integer_value(json_object_get(pass, "tokens")),
+        const double bytes = (double)json_integer_value(json_object_get(pass, "bytes"));
+        char size[16];
+        most = MAX(most, bytes);
+        tokens += json_integer_value(json_object_get(pass, "tokens"));
+        printf("pass %zu: class %s, %zu target%s (%s%s%s), %s, %" JSON_INTEGER_FORMAT " tokens%s\n", k + 1, json_string_value(json_object_get(pass, "class")),
+               json_array_size(sites), json_array_size(sites) == 1 ? "" : "s", first ? first : "", json_array_size(sites) > 1 ? " to " : "", json_array_size(sites) > 1 ? last : "",
+               glint_size_text(bytes, size, sizeof size), json_integer_value(json_object_get(pass, "tokens")),
                json_is_true(json_object_get(pass, "continued")) ? ", continued" : "");
     }
-    if (json_array_size(json_object_get(plan, "passes")) == 0)
+    char needed[16], there[16];
+    if (n_passes == 0)
         printf("nothing to do: everything is there\n");
+    else
+        printf("in all: %zu pass%s, %" JSON_INTEGER_FORMAT " tokens to run, at most %s of %s\n", n_passes, n_passes == 1 ? "" : "es", tokens,
+               glint_size_text(most, needed, sizeof needed), glint_size_text((double)json_integer_value(json_object_get(plan, "memory")), there, sizeof there));
 }
 
 static int run(int argc, char **argv, GError **error)

@@ -25,8 +25,9 @@ static int run(int argc, char **argv, GError **error)
     if (!glint_collect_merge(argv + 2, (gsize)argc - 2, partial, argv[1], &stats, error))
         return 0;
     if (stats.n_missing > 0)
-        glint_warn("%zu shards are missing from %s: it holds a part of the texts", stats.n_missing, argv[1]);
-    glint_say("merged: %zu shards, %zu sites, %zu texts, %zu tokens%s", stats.n_shards, stats.n_sites, stats.n_texts, stats.n_tokens, stats.reused ? ", all there already" : "");
+        glint_warn("%zu shard%s missing from %s: it holds a part of the texts", stats.n_missing, stats.n_missing == 1 ? " is" : "s are", argv[1]);
+    glint_say("merged: %zu shard%s, %zu site%s, %zu texts, %zu tokens%s", stats.n_shards, stats.n_shards == 1 ? "" : "s", stats.n_sites,
+              stats.n_sites == 1 ? "" : "s", stats.n_texts, stats.n_tokens, stats.reused ? ", all there already" : "");
     if (args.common.json) {
         g_autoptr(json_t) report = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "folder", argv[1], "shards", (json_int_t)stats.n_shards, "missing", (json_int_t)stats.n_missing,
                                              "sites", (json_int_t)stats.n_sites, "texts", (json_int_t)stats.n_texts, "tokens", (json_int_t)stats.n_tokens, "reused", stats.reused);

@@ -4,6 +4,7 @@
  * repeat a short pattern, which the page shows as "5 sliding (512) : 1 full". */
 #include "cli/model_info.h"
 #include "base/files.h"
+#include "base/talk.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
@@ -141,17 +142,6 @@ static long long count_of(json_t *object, const char *key) { return (long long)j
 static const char *text_of(json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static const char *kind_at(json_t *kinds, gsize layer) { return json_string_value(json_array_get(kinds, layer)); }
 
-/* "6.9 KB", "1.23 GB" */
-static const char *size_text(double bytes, char *out, gsize room)
-{
-    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
-    gsize u = 0;
-    for (; bytes >= 1000 && u + 1 < G_N_ELEMENTS(units); u++)
-        bytes /= 1000;
-    g_snprintf(out, (gulong)room, bytes < 10 && u ? "%.2f %s" : bytes < 100 && u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
-    return out;
-}
-
 /* The shortest beginning of the list that, repeated, gives the list. */
 static gsize period(json_t *kinds)
 {
@@ -235,17 +225,17 @@ static void print_memory(json_t *root)
     const char *name;
     for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
         json_t *one = json_object_get(memory, types[i]);
-        size_text((double)count_of(one, "weights"), a, sizeof a);
-        size_text((double)count_of(one, "batch"), b, sizeof b);
-        size_text((double)count_of(one, "output_matrix"), c, sizeof c);
+        glint_size_text((double)count_of(one, "weights"), a, sizeof a);
+        glint_size_text((double)count_of(one, "batch"), b, sizeof b);
+        glint_size_text((double)count_of(one, "output_matrix"), c, sizeof c);
         printf("%-11s %-4s %s of weights, %s for a batch of %lld tokens, %s more for logits\n", i ? "" : "memory", types[i], a, b,
                count_of(memory, "batch_tokens"), c);
     }
-    printf("            the embedding (%s) stays in its file\n", size_text((double)count_of(memory, "embedding_in_file"), a, sizeof a));
+    printf("            the embedding (%s) stays in its file\n", glint_size_text((double)count_of(memory, "embedding_in_file"), a, sizeof a));
     puts("sites                                   width   moments of a layer");
     json_object_foreach(json_object_get(root, "sites"), name, width)
         printf("  blocks.{L}.%-22s %10lld   %s\n", name, (long long)json_integer_value(width),
-               size_text((double)count_of(moments, name), a, sizeof a));
+               glint_size_text((double)count_of(moments, name), a, sizeof a));
 }
 
 void glint_model_print(json_t *model)
@@ -258,7 +248,7 @@ void glint_model_print(json_t *model)
            count_of(model, "hidden"), count_of(model, "mlp_width"), count_of(model, "heads"), count_of(model, "head_size"), count_of(model, "kv_heads"),
            count_of(model, "vocabulary"), count_of(model, "max_tokens"));
     print_positions(json_object_get(model, "positions"));
-    size_text((double)count_of(model, "file_bytes"), size, sizeof size);
+    glint_size_text((double)count_of(model, "file_bytes"), size, sizeof size);
     printf("weights     %s, %s in %lld file%s; output matrix %s\n", text_of(model, "weights"), size, count_of(model, "files"),
            count_of(model, "files") == 1 ? "" : "s", json_is_true(json_object_get(model, "tied")) ? "tied to the embedding" : "of its own");
     printf("arithmetic  %s\n", text_of(model, "arithmetic"));

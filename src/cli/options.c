@@ -16,6 +16,7 @@ void glint_args_init(GlintArgs *self)
     memset(self, 0, sizeof *self);
     self->collect.max_tokens = 512;
     self->collect.examples = 10;
+    self->synth.n = 100;
 }
 
 static void clear_synth(GlintSynthArgs *self)
@@ -281,8 +282,12 @@ gboolean glint_args_parse(GlintArgs *self, GlintArgGroups groups, const GOptionE
     } else if (groups & GLINT_ARGS_SYNTH)
         add_synth_options(group, &self->synth, FALSE);
     spread_topics(self, argc, argv);
-    if (!g_option_context_parse(context, argc, argv, error))
+    GError *problem = NULL;
+    if (!g_option_context_parse(context, argc, argv, &problem)) {
+        glint_fail(error, GLINT_ERROR_USAGE, "%s; see %s --help", problem->message, name);
+        g_error_free(problem);
         return FALSE;
+    }
     for (int i = 1; i < *argc; i++)
         if ((*argv)[i][0] == '-' && (*argv)[i][1] != '\0' && strcmp((*argv)[i], "--") != 0)
             return glint_fail(error, GLINT_ERROR_USAGE, "unknown option %s; see %s --help", (*argv)[i], name);

@@ -66,9 +66,11 @@ static gboolean from_hub(const char *name, const GlintDatasetOptions *options, G
         glint_say("data: '%s' is %s on the Hugging Face hub", name, canonical);
     if (glint_hub_dataset_fetch(name, &hub, out, error))
         return TRUE;
-    if (canonical && strcmp(canonical, "stanfordnlp/imdb") == 0 && !g_error_matches(*error, GLINT_ERROR, GLINT_ERROR_INTERRUPTED))
-        g_prefix_error(error, "the original archive has the same reviews: --dataset https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz; ");
-    else if (!canonical && !strchr(name, ':'))
+    if (canonical && strcmp(canonical, "stanfordnlp/imdb") == 0 && !g_error_matches(*error, GLINT_ERROR, GLINT_ERROR_INTERRUPTED)) {
+        char *longer = g_strconcat((*error)->message, " (the original archive has the same reviews: --dataset https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz)", NULL);
+        g_free((*error)->message);
+        (*error)->message = longer;
+    } else if (!canonical && !strchr(name, ':'))
         g_prefix_error(error, "there is no file or folder '%s', and on the hub: ", name);
     return FALSE;
 }

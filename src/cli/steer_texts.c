@@ -34,6 +34,15 @@ static int label_of(const GlintDataset *data, const char *name)
     return -1;
 }
 
+/* Always FALSE, and an error that lists the classes there are. */
+static gboolean fail_no_class(const GlintDataset *data, const char *name, GError **error)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (guint c = 0; c < data->classes->len; c++)
+        g_string_append_printf(names, "%s%s", c > 0 ? ", " : "", (const char *)g_ptr_array_index(data->classes, c));
+    return glint_fail(error, GLINT_ERROR_USAGE, "the data set has no class '%s'; it has %s", name, names->str);
+}
+
 /* How texts become tokens. */
 typedef struct { const GlintTokenizer *tokenizer; const GlintChat *chat; } Reader;
 
@@ -152,7 +161,7 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintC
         label[side] = label_of(used, names[side]);
         const int in_all = label_of(all, names[side]);
         if (label[side] < 0 || in_all < 0) {
-            glint_fail(error, GLINT_ERROR_USAGE, "the data set has no class '%s'", names[side]);
+            fail_no_class(label[side] < 0 ? used : all, names[side], error);
             return NULL;
         }
         held[side] = *held_of[side] = numbers_of(all, in_all, known, TRUE);
@@ -176,7 +185,7 @@ GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const Gli
     const Reader reader = {tokenizer, chat};
     const int label = label_of(all, class_name);
     if (label < 0) {
-        glint_fail(error, GLINT_ERROR_DATA, "the data set has no class '%s'", class_name);
+        fail_no_class(all, class_name, error);
         return NULL;
     }
     for (guint k = 0; k < used->texts->len; k++)

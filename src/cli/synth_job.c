@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_N = 100, DEFAULT_PARALLEL = 4, PAIRS_PER_REQUEST = 10, TOKENS_PER_TEXT = 80 };
+enum { DEFAULT_PARALLEL = 4, PAIRS_PER_REQUEST = 10, TOKENS_PER_TEXT = 80 };
 
 /* What is to be told apart, with the strings that were put together for it. */
 typedef struct {
@@ -80,8 +80,10 @@ static gboolean make_plan(Plan *self, const GlintSynthArgs *args, GError **error
     if (args->recipe || (args->topic && !args->contrast && glint_recipe_find(args->topic)))
         return plan_recipe(self, args->recipe ? args->recipe : args->topic, error);
     if (!args->topic) {
+        const gboolean for_run = g_strcmp0(args->model_option, "--model") != 0; /* run and collect, where the options have other names */
         g_autofree char *names = recipe_names();
-        return glint_fail(error, GLINT_ERROR_USAGE, "say what to make: a recipe (%s), a topic, or topics to compare; see --help", names);
+        return glint_fail(error, GLINT_ERROR_USAGE, "say what to make: %s NAME, which is a recipe (%s)%s, or --compare-topics TOPIC TOPIC...", for_run ? "--synthetic-topic" : "--recipe", names,
+                          for_run ? " or a topic" : ", --topic TOPIC");
     }
     const char *const topics[] = {args->topic, args->contrast ? args->contrast : "other"};
     if (!plan_topics(self, topics, 2, error))
@@ -217,11 +219,12 @@ static gboolean is_own_model(const GlintSynthArgs *args) { return args->generato
 
 static gboolean check(const GlintSynthArgs *args, const Plan *plan, GError **error)
 {
-    const struct { const char *option; int value; } counts[] = {{"--num-examples", args->n}, {"--parallel", args->parallel},
-                                                                {"--per-request", args->per_request}};
+    const struct { const char *option; int value; } counts[] = {{"--parallel", args->parallel}, {"--per-request", args->per_request}};
     for (gsize k = 0; k < G_N_ELEMENTS(counts); k++)
         if (counts[k].value < 0)
             return glint_fail(error, GLINT_ERROR_USAGE, "%s must not be negative", counts[k].option);
+    if (args->n < 1)
+        return glint_fail(error, GLINT_ERROR_USAGE, "--num-examples (--n of glint synth) is %d; at least 1 text of each class is made", args->n);
     if (args->parallel > 64)
         return glint_fail(error, GLINT_ERROR_USAGE, "--parallel is %d; at most 64 requests are sent at once", args->parallel);
     if (args->generator && strcmp(args->generator, "chat") != 0 && strcmp(args->generator, "local") != 0 && !is_own_model(args))
@@ -260,7 +263,7 @@ gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *p
     *report = NULL;
     if (!make_plan(&plan, args, error) || !check(args, &plan, error))
         return FALSE;
-    GlintAskOptions wanted = {.n = args->n ? (gsize)args->n : DEFAULT_N, .per_request = (guint)args->per_request, .seed = seed,
+    GlintAskOptions wanted = {.n = (gsize)args->n, .per_request = (guint)args->per_request, .seed = seed,
                               .translated = plan.recipe && plan.recipe->translated};
     if (args->dry_run) {
         print_prompts(&plan, &wanted);
@@ -274,7 +277,7 @@ gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *p
         return FALSE;
     g_autoptr(json_t) leakage = glint_synth_leakage(data, seed);
     json_object_set_new(leakage, "request", describe_request(args, seed));
-    if (!glint_json_write(beside, leakage, error))
+    if (!glint_check_interrupt(error) || !glint_json_write(beside, leakage, error))
         return FALSE;
     glint_say("synth: %u pairs of %u texts in %s", data->sets->len, data->n_labels, path);
     gsize k;

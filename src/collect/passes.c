@@ -142,12 +142,14 @@ static gboolean fail_too_large(const GlintRun *run, const GlintTarget *target, d
 {
     g_autofree char *name = glint_site_name(&target->site);
     double needed = glint_target_bytes(target, run->options);
+    char takes[16], there[16];
+    glint_size_text(needed, takes, sizeof takes);
+    glint_size_text(memory, there, sizeof there);
     if (target->sae)
-        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %.3g GB while it is collected, and there are %.3g GB; keep %s, or give --memory %.0fM",
-                          name, target->width, needed * 1e-9, memory * 1e-9, target->width > 4096 ? "those that are active most often, with --sae-features 4096" : "fewer, with --sae-features",
-                          needed / 1048576 + 1);
-    return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu columns, takes %.3g GB while it is collected, and there are %.3g GB; give --memory %.0fM or more, or a narrower site",
-                      name, target->width, needed * 1e-9, memory * 1e-9, needed / 1048576 + 1);
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %s while it is collected, and there are %s; keep %s, or give --memory %.0fM", name, target->width,
+                          takes, there, target->width > 4096 ? "those that are active most often, with --sae-features 4096" : "fewer, with --sae-features", needed / 1048576 + 1);
+    return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu columns, takes %s while it is collected, and there are %s; give --memory %.0fM or more, or a narrower site",
+                      name, target->width, takes, there, needed / 1048576 + 1);
 }
 
 static gint by_falling_bytes(gconstpointer a, gconstpointer b, gpointer options)
@@ -286,10 +288,11 @@ void glint_passes_say(const GlintRun *run, const GPtrArray *passes)
         most = MAX(most, pass->bytes);
         tokens += glint_pass_tokens(run, pass);
     }
+    char needed[16], there[16];
     g_autofree char *products = glint_products(run->options);
-    glint_say("plan: %s of %u target%s, %u pass%s (%u class%s), %.0f tokens to run, at most %.3g GB of %.3g GB", products, run->targets->len, run->targets->len == 1 ? "" : "s",
-              passes->len, passes->len == 1 ? "" : "es", run->dataset->classes->len, run->dataset->classes->len == 1 ? "" : "es", tokens, most * 1e-9,
-              memory_of(run->options) * 1e-9);
+    glint_say("plan: %s of %u target%s, %u pass%s (%u class%s), %.0f tokens to run, at most %s of %s", products, run->targets->len, run->targets->len == 1 ? "" : "s",
+              passes->len, passes->len == 1 ? "" : "es", run->dataset->classes->len, run->dataset->classes->len == 1 ? "" : "es", tokens, glint_size_text(most, needed, sizeof needed),
+              glint_size_text(memory_of(run->options), there, sizeof there));
 }
 
 json_t *glint_passes_describe(const GlintRun *run, const GPtrArray *passes)

@@ -2,6 +2,7 @@
 #include "synth/synth.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/talk.h"
 #include "text/bag_of_words.h"
 
 #include <string.h>
@@ -140,6 +141,8 @@ GlintSynthData *glint_synth_local(const GlintRecipe *recipe, gsize n, guint64 se
     g_autoptr(GlintSynthData) self = glint_synth_data_new(&task, recipe->translated);
     guint64 state = seed;
     for (gsize tries = 0; self->sets->len < n; tries++) {
+        if (!glint_check_interrupt(error))
+            return NULL;
         if (tries > TRIES_A_SET * (n + 1)) {
             glint_fail(error, GLINT_ERROR_DATA, "the grammar of recipe %s has given only %u different pairs; ask for fewer than %zu", recipe->name,
                        self->sets->len, n);

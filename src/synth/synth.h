@@ -49,5 +49,6 @@ GlintSynthData *glint_synth_local(const GlintRecipe *recipe, gsize n, guint64 se
 /* JSON lines: id, text, label, pair (number of the set), recipe, and frame and subject where known. */
 gboolean glint_synth_write(const GlintSynthData *self, const char *path, GError **error);
 
-/* How much of the label is surface: see leakage.c for what the report holds. "verdict" is a list of sentences. */
+/* How much of the label is surface: see leakage.c for what the report holds. "verdict" is a list of sentences. Once glint_interrupted()
+ * the report means nothing, and the caller throws it away. */
 json_t *glint_synth_leakage(const GlintSynthData *self, guint64 seed);

@@ -3,6 +3,7 @@
  * texts move the weights no further than short ones. */
 #include "text/bag_of_words.h"
 #include "base/random.h"
+#include "base/talk.h"
 
 #include <math.h>
 #include <string.h>
@@ -215,7 +216,7 @@ double glint_bag_cross_validate(const char *const *texts, const guint *labels, c
     g_autofree gsize *order = g_new(gsize, n + 1);
     g_autofree double *p = g_new(double, n_classes);
     gsize right = 0;
-    for (guint f = 0; f < folds; f++) {
+    for (guint f = 0; f < folds && !glint_interrupted(); f++) {
         gsize n_train = 0;
         for (gsize k = 0; k < n; k++)
             if (fold[k] != f)

@@ -17,7 +17,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GlintBag, glint_bag_free)
 void glint_bag_probabilities(const GlintBag *self, const char *text, double *p); /* n_classes of them */
 
 /* Share of texts whose class is found by a model that was trained on the other folds. Texts of one group (NULL: each is its own) stay
- * in one fold, for a text whose twin was trained on is no new text. */
+ * in one fold, for a text whose twin was trained on is no new text. Ends early, with a share that means nothing, once glint_interrupted(). */
 double glint_bag_cross_validate(const char *const *texts, const guint *labels, const gsize *groups, gsize n, guint n_classes, guint folds,
                                 const GlintBagOptions *options);
 

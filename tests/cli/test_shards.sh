@@ -56,7 +56,7 @@ says err.txt 'part1 holds only shard 1/3'
 expect 1 $GLINT merge no part1 part3
 one_error; says err.txt 'not given: 2.*--partial'
 expect 0 $GLINT merge some part1 part3 --partial
-says err.txt '1 shards are missing'
+says err.txt '1 shard is missing'
 expect 1 $GLINT merge no part1 part2 part2 part3
 one_error; says err.txt 'given twice'
 expect 0 $COLLECT --pool last --shard 3/3 --out last3

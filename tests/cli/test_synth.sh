@@ -14,6 +14,9 @@ cmp -s a/refusal.jsonl b.jsonl || fail "the same seed wrote another file"
 [ "$(json out.txt 'd["pairs"], d["generator"], d["left_out"]["refused"]')" = "(400, 'local', 0)" ] || fail "report of --json"
 expect 0 "$GLINT" synth --recipe refusal --local --n 400 --seed 6 --out c.jsonl --quiet
 cmp -s a/refusal.jsonl c.jsonl && fail "another seed wrote the same file"
+expect 2 "$GLINT" synth --recipe refusal --local --n 0 --out none.jsonl; one_error; says err.txt 'at least 1 text'
+expect 130 timeout --preserve-status -s INT 1 "$GLINT" synth --recipe refusal --local --n 100000000 --out none.jsonl
+[ ! -e none.jsonl ] || fail "an interrupted synth left a file"
 $PYTHON - a/refusal.jsonl a/refusal.leakage.json <<'PY' || fail "contents"
 import collections, json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
