@@ -254,7 +254,7 @@ static json_t *describe_request(const GlintSynthArgs *args, guint64 seed)
         json_array_append_new(compare, json_string(*topic));
     return json_pack("{s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s?, s:s?, s:i, s:i, s:I}", "recipe", args->recipe, "topic", args->topic, "contrast", args->contrast, "compare", compare,
                      "generator", is_local(args) ? "local" : args->generator ? args->generator : "chat", "base_url", url, "model", args->model, "temperature", args->temperature,
-                     "n", args->n ? args->n : DEFAULT_N, "per_request", args->per_request, "seed", (json_int_t)seed);
+                     "n", args->n, "per_request", args->per_request, "seed", (json_int_t)seed);
 }
 
 gboolean glint_job_synth(const GlintSynthArgs *args, guint64 seed, const char *path, json_t **report, GError **error)
