@@ -11,6 +11,7 @@
 #include "cli/steer_inherit.h"
 #include "cli/steer_job.h"
 #include "collect/collect.h"
+#include "model/generate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -161,6 +162,9 @@ static int steer_layers(GlintSteerPlan *plan, const GlintArgs *args, const char 
             json_array_append(all, outcomes[k].json);
     }
     ok = ok && (layers->len == 1 || glint_job_steer_depth(plan, outcomes, layers->len, error)) && (!export_gguf || glint_steer_export(plan, &outcomes[0], export_gguf, error));
+    if (ok && layers->len > 1)
+        glint_say("%u layers were tried: by chance alone, the best of so many has p = %.3f or less in %.0f %% of cases. Look again at what stands out, with that layer alone and more --controls.",
+                  layers->len, 1.0 / (double)(plan->n_random + 1), 100 * (1 - pow((double)plan->n_random / (double)(plan->n_random + 1), layers->len)));
     for (guint k = 0; ok && !args->common.json && k < layers->len; k++)
         printf("layer %zu, module %d (%zu neurons): %s\n", outcomes[k].layer, outcomes[k].module, outcomes[k].n, outcomes[k].trial->verdict);
     if (ok && args->common.json) {
@@ -249,8 +253,10 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     const gint64 seed = args->common.seed;
     GlintSteerKind kind;
     g_autoptr(GPtrArray) classes = glint_collect_classes(root, error);
-    if (!classes || !glint_steer_inherit(args, root, &draw_seed, error) || !glint_args_require("--model", args->model.model, error) || !glint_args_require("--dataset", args->data.dataset, error))
+    if (!classes || !glint_steer_inherit(args, root, &draw_seed, error))
         return 0;
+    if (!args->model.model || !args->data.dataset)
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s has no run.json that names model and data (glint run writes it); give --model and --dataset", root);
     g_ptr_array_add(classes, NULL);
     g_ptr_array_set_size(classes, (int)classes->len - 1); /* NULL behind the last, for string lists */
     if ((!steer->ablation_matrix && !choose_classes(steer, classes, error)) || !(steer->strength ? parse_doses("--strength", steer->strength, -1e6, dose, &n_doses, error) : parse_doses("--kl", steer->kl ? steer->kl : "0.05,0.1,0.2,0.4", 1e-6, dose, &n_doses, error)) || !glint_steer_kind_parse(steer->operator ? steer->operator : steer->ablation_matrix ? "ablate-mean" : "shift", &kind, error))
@@ -274,12 +280,15 @@ static int run_steer(GlintArgs *args, SteerArgs *steer, const char *root, GError
     g_autoptr(GlintModel) model = all ? glint_job_open_model(args, &tokenizer, &chat, report, error) : NULL;
     if (!model || !glint_steer_check_run(root, used, model, tokenizer, chat, error))
         return 0;
+    g_autoptr(GArray) stop_tokens = glint_stop_tokens_read(json_string_value(json_object_get(json_object_get(report, "model"), "folder")), error);
+    if (!stop_tokens)
+        return 0;
     g_autofree char *out = args->common.out ? g_strdup(args->common.out) : g_build_filename(root, "steer", NULL);
     g_auto(GStrv) folders = folders_of(classes);
     GlintSteerPlan plan = {.model = model, .tokenizer = tokenizer, .chat = chat, .used = used, .all = all, .classes = (char **)classes->pdata, .folders = folders, .root = root, .out = out,
                            .graph_class = steer->graph ? steer->graph : class_is_solved(root, "all") ? "all" : steer->towards, .towards = steer->towards, .away = steer->away, .kind = kind, .module = steer->module,
                            .least = (gsize)steer->least, .dose = dose, .n_doses = n_doses, .by_strength = steer->strength != NULL, .n_random = (gsize)steer->controls, .n_matched = (gsize)steer->controls, .hubs = (gsize)steer->hubs,
-                           .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
+                           .n_samples = (gsize)steer->samples, .sample_tokens = (gsize)steer->sample_tokens, .stop_tokens = stop_tokens, .seed = (guint64)args->common.seed, .pictures = !args->skip_viz};
     return steer->ablation_matrix ? run_ablation(args, steer, &plan, error) : steer_with(&plan, args, steer, error);
 }
 
@@ -301,6 +310,8 @@ static int run(int argc, char **argv, GError **error)
     g_auto(SteerArgs) steer = {.module = -1, .least = 5, .controls = 20, .prompts = 96, .prompt_tokens = 32, .samples = 12, .sample_tokens = 40};
     glint_args_init(&args);
     const GOptionEntry extra[] = {
+        {"site", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.site, "place in the model (default: the run's, else mlp.hook_post)", "SITE"},
+        {"layers", 0, 0, G_OPTION_ARG_FILENAME, &args.collect.layers, "layers, as in 0,5-8 or -1 for the last (default: all)", "LIST"},
         {"towards", 0, 0, G_OPTION_ARG_FILENAME, &steer.towards, "class to steer to (default: the second of two)", "CLASS"},
         {"away", 0, 0, G_OPTION_ARG_FILENAME, &steer.away, "class to steer away from (default: the other of two)", "CLASS"},
         {"graph", 0, 0, G_OPTION_ARG_FILENAME, &steer.graph, "class whose graph is steered by (default: all where it was solved, else --towards)", "CLASS"},
@@ -322,7 +333,7 @@ static int run(int argc, char **argv, GError **error)
         {"samples", 0, 0, G_OPTION_ARG_INT, &steer.samples, "continuations to write with each of five interventions (default: 12; 0 = none)", "N"},
         {"sample-tokens", 0, 0, G_OPTION_ARG_INT, &steer.sample_tokens, "tokens of each (default: 40)", "N"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_COLLECT | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "RESULTS",
+    if (!glint_args_parse(&args, GLINT_ARGS_MODEL | GLINT_ARGS_DATA | GLINT_ARGS_CHAT | GLINT_ARGS_OUT | GLINT_ARGS_SEED | GLINT_ARGS_VIZ | GLINT_ARGS_THREADS | GLINT_ARGS_JSON, extra, "RESULTS",
                           "Pushes a module of the graph and measures, on texts that the graph does not know, what that does to the model: against\n"
                           "random sets of neurons, sets of equal degrees, the neurons that differ most, a module of the correlation graph and the\n"
                           "difference in means of the residual, all at the same KL. Leaves RESULTS/steer/<site>/.",

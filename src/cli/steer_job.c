@@ -155,7 +155,6 @@ gboolean glint_job_steer_layer(const GlintSteerPlan *plan, const GlintSite *site
     g_autoptr(GlintFolder) folder = glint_folder_new(path, error);
     if (!folder || !write_trial(plan, layer, outcome, glint_folder_path(folder), error) || !glint_folder_commit(g_steal_pointer(&folder), error))
         return FALSE;
-    glint_say("  %s", outcome->trial->verdict);
     return TRUE;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     gboolean by_strength;      /* doses are strengths, else KLs */
     gsize n_random, n_matched, hubs;
     gsize n_samples, sample_tokens; /* continuations to write */
+    const GArray *stop_tokens; /* guint32: where they end */
     guint64 seed;
     gboolean pictures;
 } GlintSteerPlan;

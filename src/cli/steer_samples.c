@@ -99,6 +99,8 @@ static gboolean write_on(const GlintSteerPlan *plan, const GlintSteerOperator *o
     glint_generate_settings_init(&settings);
     settings.max_new_tokens = plan->sample_tokens;
     settings.temperature = 0;
+    settings.stop_tokens = (const guint32 *)(const void *)plan->stop_tokens->data;
+    settings.n_stop_tokens = plan->stop_tokens->len;
     settings.taps = &tap;
     settings.n_taps = operator ? 1 : 0;
     settings.on_step = operator ? note_past : NULL;

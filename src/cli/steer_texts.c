@@ -43,8 +43,8 @@ static gboolean fail_no_class(const GlintDataset *data, const char *name, GError
     return glint_fail(error, GLINT_ERROR_USAGE, "the data set has no class '%s'; it has %s", name, names->str);
 }
 
-/* How texts become tokens. */
-typedef struct { const GlintTokenizer *tokenizer; const GlintChat *chat; } Reader;
+/* How texts become tokens, and what stands behind a prompt. */
+typedef struct { const GlintTokenizer *tokenizer; const GlintChat *chat; const char *suffix; gint64 lead; } Reader;
 
 /* A text cut to `most` tokens, as the user's turn of the chat. */
 static gboolean encode_turn(const Reader *reader, const char *text, gsize most, GArray *ids, GError **error)
@@ -56,8 +56,8 @@ static gboolean encode_turn(const Reader *reader, const char *text, gsize most, 
     return glint_text_encode(reader->tokenizer, reader->chat, cut, -1, TRUE, ids, error);
 }
 
-/* A text's tokens, at most `most`, and then those of the suffix. */
-static gboolean add_text(GlintSteerTexts *into, const Reader *reader, const char *text, gsize most, const char *suffix, gsize least, GError **error)
+/* A text's tokens, at most `most`; a prompt's go on with the suffix. Texts of fewer than `least` are passed over. */
+static gboolean add_text(GlintSteerTexts *into, const Reader *reader, const char *text, gsize most, gboolean prompt, gsize least, GError **error)
 {
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
     if (reader->chat ? !encode_turn(reader, text, most, ids, error) : !glint_tokenizer_encode(reader->tokenizer, text, -1, TRUE, ids, error))
@@ -66,8 +66,12 @@ static gboolean add_text(GlintSteerTexts *into, const Reader *reader, const char
         g_array_set_size(ids, (guint)most);
     if (ids->len < least)
         return TRUE;
-    if (suffix && !glint_tokenizer_encode(reader->tokenizer, suffix, -1, FALSE, ids, error))
+    if (prompt && reader->suffix && !glint_tokenizer_encode(reader->tokenizer, reader->suffix, -1, FALSE, ids, error))
         return FALSE;
+    if (prompt && reader->lead >= 0) {
+        const guint32 blank = (guint32)reader->lead;
+        g_array_append_val(ids, blank);
+    }
     glint_steer_texts_add(into, (const guint32 *)(void *)ids->data, ids->len);
     return TRUE;
 }
@@ -92,7 +96,7 @@ static gboolean add_held_out(GlintSteerSplit *self, const Reader *reader, const 
         const gsize before = glint_steer_texts_count(self->prompts);
         while (taken[side] < held[side]->len / 2 + 1 && taken[side] < held[side]->len && glint_steer_texts_count(self->prompts) == before) {
             const guint number = g_array_index(held[side], guint, taken[side]++);
-            if (!add_text(self->prompts, reader, text_at(all, number)->text, options->prompt_tokens, options->suffix, least, error))
+            if (!add_text(self->prompts, reader, text_at(all, number)->text, options->prompt_tokens, TRUE, least, error))
                 return FALSE;
             if (glint_steer_texts_count(self->prompts) > before) {
                 g_array_append_val(self->prompt_text, number);
@@ -103,7 +107,7 @@ static gboolean add_held_out(GlintSteerSplit *self, const Reader *reader, const 
     for (gsize k = 0; !options->neutral && glint_steer_texts_count(self->neutral) < options->n_neutral && k < held[0]->len + held[1]->len; k++) {
         const int side = (int)(k % 2);
         if (taken[side] < held[side]->len &&
-            !add_text(self->neutral, reader, text_at(all, g_array_index(held[side], guint, taken[side]++))->text, options->neutral_tokens, NULL, least, error))
+            !add_text(self->neutral, reader, text_at(all, g_array_index(held[side], guint, taken[side]++))->text, options->neutral_tokens, FALSE, least, error))
             return FALSE;
     }
     return TRUE;
@@ -116,8 +120,8 @@ static gboolean add_training(GlintSteerSplit *self, const Reader *reader, const 
         const gsize n = MIN(numbers->len, options->n_training);
         for (gsize k = 0; k < n; k++) {
             const char *text = text_at(used, g_array_index(numbers, guint, k * numbers->len / n))->text;
-            if (!add_text(self->training[side], reader, text, options->max_tokens, NULL, self->skip + 1, error) ||
-                (k < CHOOSING / 2 && !add_text(self->choosing, reader, text, options->prompt_tokens, options->suffix, self->skip + 2, error)))
+            if (!add_text(self->training[side], reader, text, options->max_tokens, FALSE, self->skip + 1, error) ||
+                (k < CHOOSING / 2 && !add_text(self->choosing, reader, text, options->prompt_tokens, TRUE, self->skip + 2, error)))
                 return FALSE;
         }
     }
@@ -132,7 +136,7 @@ static gboolean add_neutral_file(GlintSteerSplit *self, const Reader *reader, co
     g_autofree char *content = g_strndup(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
     g_auto(GStrv) lines = g_strsplit(content, "\n", -1);
     for (char **line = lines; *line && glint_steer_texts_count(self->neutral) < options->n_neutral; line++)
-        if (*g_strstrip(*line) && !add_text(self->neutral, reader, *line, options->neutral_tokens, NULL, self->skip + 2, error))
+        if (*g_strstrip(*line) && !add_text(self->neutral, reader, *line, options->neutral_tokens, FALSE, self->skip + 2, error))
             return FALSE;
     return glint_steer_texts_count(self->neutral) > 0 || glint_fail(error, GLINT_ERROR_DATA, "%s holds no line of text that is long enough to measure side effects on", options->neutral);
 }
@@ -141,7 +145,7 @@ GlintSteerSplit *glint_steer_split(const GlintTokenizer *tokenizer, const GlintC
                                    const GlintSteerTextOptions *options, GError **error)
 {
     const char *const names[2] = {towards, away};
-    const Reader reader = {tokenizer, chat};
+    const Reader reader = {tokenizer, chat, options->suffix, glint_steer_words_lead(tokenizer)};
     g_autoptr(GlintSteerSplit) self = g_new0(GlintSteerSplit, 1);
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal); /* by text: the same text under two ids is no new text */
     g_autoptr(GArray) first = NULL, second = NULL;
@@ -182,7 +186,7 @@ GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const Gli
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GlintSteerTexts) texts = glint_steer_texts_new();
-    const Reader reader = {tokenizer, chat};
+    const Reader reader = {tokenizer, chat, NULL, -1};
     const int label = label_of(all, class_name);
     if (label < 0) {
         fail_no_class(all, class_name, error);
@@ -192,7 +196,7 @@ GlintSteerTexts *glint_steer_held_out(const GlintTokenizer *tokenizer, const Gli
         g_hash_table_add(known, text_at(used, k)->text);
     g_autoptr(GArray) numbers = numbers_of(all, label, known, TRUE);
     for (guint k = 0; k < numbers->len && glint_steer_texts_count(texts) < n; k++)
-        if (!add_text(texts, &reader, text_at(all, g_array_index(numbers, guint, k))->text, max_tokens, NULL, glint_text_n_prefix(tokenizer, chat) + 2, error))
+        if (!add_text(texts, &reader, text_at(all, g_array_index(numbers, guint, k))->text, max_tokens, FALSE, glint_text_n_prefix(tokenizer, chat) + 2, error))
             return NULL;
     if (glint_steer_texts_count(texts) >= LEAST_HELD_OUT)
         return g_steal_pointer(&texts);

@@ -151,8 +151,12 @@ static void draw_legend(cairo_t *cr, const GlintDoseCurves *curves)
     glint_text(cr, (GlintFont){.size = 9, .bold = TRUE, .colour = GLINT_INK}, legend_left, y, "share of sets that do as much");
     glint_text(cr, (GlintFont){.size = 8.5, .colour = GLINT_QUIET, .align = GLINT_RIGHT}, legend_left + 100, y + 16, "random");
     glint_text(cr, (GlintFont){.size = 8.5, .colour = GLINT_QUIET, .align = GLINT_RIGHT}, legend_left + 170, y + 16, "equal degrees");
-    for (gsize k = 0; k < curves->n_doses && y + 32 + 14 * (double)k < top_top + top_height; k++) {
-        const double at = y + 32 + 14 * (double)k;
+    double at = y + 18;
+    for (gsize k = 0; k < curves->n_doses && at + 14 < top_top + top_height; k++) {
+        const double *reached = curves->arms[0].kl;
+        if (k > 0 && fabs(reached[k] - reached[k - 1]) < 1e-9 * fabs(reached[k])) /* the limit of the operator: the same dose again */
+            continue;
+        at += 14;
         g_autofree char *kl = glint_format_short(curves->arms[0].kl[k], 2), *dose = g_strdup_printf("KL %s", kl), *random = g_strdup_printf("p = %.3f", curves->p_random[k]),
                         *matched = g_strdup_printf("p = %.3f", curves->p_matched[k]);
         glint_text(cr, font, legend_left, at, dose);

@@ -83,40 +83,61 @@ gboolean glint_steer_words_learn(const GlintTokenizer *tokenizer, const GlintSte
     return TRUE;
 }
 
-static void add_first_token(const GlintTokenizer *tokenizer, const char *text, GArray *tokens, GError **error)
+static gboolean is_blank(const GlintTokenizer *tokenizer, guint32 token)
+{
+    g_autofree char *piece = glint_tokenizer_decode(tokenizer, &token, 1, TRUE);
+    return *g_strstrip(piece) == '\0';
+}
+
+/* The tokens of a word but for blanks in front, which a tokenizer may make tokens of their own and which stand for nothing. */
+static GArray *tokens_of(const GlintTokenizer *tokenizer, const char *text, GError **error)
+{
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint32));
+    if (!glint_tokenizer_encode(tokenizer, text, -1, FALSE, ids, error)) {
+        g_array_unref(ids);
+        return NULL;
+    }
+    while (ids->len > 0 && is_blank(tokenizer, g_array_index(ids, guint32, 0)))
+        g_array_remove_index(ids, 0);
+    return ids;
+}
+
+static void add_new(GArray *tokens, guint32 token)
+{
+    for (guint k = 0; k < tokens->len; k++)
+        if (g_array_index(tokens, guint32, k) == token)
+            return;
+    g_array_append_val(tokens, token);
+}
+
+/* Forms that are one token; a word that is more in both is represented by the first token it has behind a blank: "g" of "good" stands for too much. */
+static gboolean add_word(const GlintTokenizer *tokenizer, const char *word, GArray *tokens, GError **error)
+{
+    g_autofree char *spaced = g_strdup_printf(" %s", word);
+    g_autoptr(GArray) behind = tokens_of(tokenizer, spaced, error), plain = behind ? tokens_of(tokenizer, word, error) : NULL;
+    if (!plain)
+        return FALSE;
+    if (plain->len == 1)
+        add_new(tokens, g_array_index(plain, guint32, 0));
+    if (behind->len == 1 || (behind->len > 1 && plain->len != 1))
+        add_new(tokens, g_array_index(behind, guint32, 0));
+    return behind->len > 0 || plain->len == 1 || glint_fail(error, GLINT_ERROR_DATA, "the tokenizer has no token for the word '%s'", word);
+}
+
+gint64 glint_steer_words_lead(const GlintTokenizer *tokenizer)
 {
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(guint32));
-    if (!glint_tokenizer_encode(tokenizer, text, -1, FALSE, ids, error) || ids->len == 0)
-        return;
-    const guint32 first = g_array_index(ids, guint32, 0);
-    g_autofree char *piece = glint_tokenizer_decode(tokenizer, &first, 1, TRUE);
-    for (guint k = 0; k < tokens->len; k++)
-        if (g_array_index(tokens, guint32, k) == first)
-            return;
-    if (*g_strstrip(piece)) /* a tokenizer may put the blank into a token of its own: that stands for nothing */
-        g_array_append_val(tokens, first);
+    if (!glint_tokenizer_encode(tokenizer, "good", -1, FALSE, ids, NULL) || ids->len < 2 || !is_blank(tokenizer, g_array_index(ids, guint32, 0)))
+        return -1;
+    return g_array_index(ids, guint32, 0);
 }
 
 gboolean glint_steer_words_parse(const GlintTokenizer *tokenizer, const char *list, GArray *tokens, GError **error)
 {
     g_auto(GStrv) parts = g_strsplit(list, ",", -1);
-    GError *problem = NULL;
-    for (char **part = parts; *part; part++) {
-        const char *word = g_strstrip(*part);
-        if (!*word)
-            continue;
-        const guint before = tokens->len;
-        g_autofree char *spaced = g_strdup_printf(" %s", word);
-        add_first_token(tokenizer, word, tokens, &problem);
-        if (!problem)
-            add_first_token(tokenizer, spaced, tokens, &problem);
-        if (!problem && tokens->len == before && before == 0)
-            glint_fail(&problem, GLINT_ERROR_DATA, "the tokenizer has no token for the word '%s'", word);
-        if (problem) {
-            g_propagate_error(error, problem);
+    for (char **part = parts; *part; part++)
+        if (*g_strstrip(*part) && !add_word(tokenizer, *part, tokens, error))
             return FALSE;
-        }
-    }
     return tokens->len > 0 || glint_fail(error, GLINT_ERROR_USAGE, "--tokens-for '%s' names no word", list);
 }
 

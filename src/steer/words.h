@@ -9,8 +9,12 @@
  * Tokens that are special, or hold no letter, are left out. Fails when a side has no token with z > 2. */
 gboolean glint_steer_words_learn(const GlintTokenizer *tokenizer, const GlintSteerTexts *towards, const GlintSteerTexts *away, gsize most, GlintVerbalisers *words, GError **error);
 
-/* The first tokens of the words in "good, great", each as it stands at the beginning of a text and behind a blank. Fails for words without a token. */
+/* The tokens of the words in "good, great", each as it stands at the beginning of a text and behind a blank, where that is one token; a word that is more in
+ * both is represented by the first token that it has behind a blank. Blanks that are tokens of their own do not count. Fails for words without a token. */
 gboolean glint_steer_words_parse(const GlintTokenizer *tokenizer, const char *list, GArray *tokens, GError **error);
+/* The blank, where a tokenizer makes it a token of its own in front of every word: prompts must end with it, or the next token would always be a
+ * blank. -1 where words bring their blank along. */
+gint64 glint_steer_words_lead(const GlintTokenizer *tokenizer);
 /* Both sides must hold tokens, and none the same one: those that both have are removed from both, and an empty side is an error. */
 gboolean glint_steer_words_check(const GlintTokenizer *tokenizer, GlintVerbalisers *words, GError **error);
 void glint_steer_words_clear(GlintVerbalisers *words);
