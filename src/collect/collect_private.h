@@ -181,6 +181,8 @@ GArray *glint_targets_new(const GlintModel *model, const GlintCollectOptions *op
 double glint_target_bytes(const GlintTarget *target, const GlintCollectOptions *options);
 /* What is kept of every target, as text. A pass can only be continued by a run that keeps the same. */
 char *glint_products(const GlintCollectOptions *options);
+/* Whether its rows are there, whole, saved by a run with the same settings in the same type. */
+gboolean glint_target_has_rows(const GlintRun *run, gsize c, const GlintSite *site);
 /* Whether everything that is kept of a target is there. */
 gboolean glint_target_done(const GlintRun *run, gsize c, const GlintSite *site);
 

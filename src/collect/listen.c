@@ -84,6 +84,16 @@ static json_t *describe_rows(const GlintListener *self)
     return meta;
 }
 
+/* Rows that are there already, and of the same features, are not written again: until the end of this pass nobody would have them. */
+static gboolean has_rows(const GlintListener *self)
+{
+    g_autofree char *folder = glint_activations_path(self->run->folder, glint_run_class(self->run, self->c), &self->target.site);
+    g_autoptr(GlintActivations) saved = glint_target_has_rows(self->run, self->c, &self->target.site) ? glint_activations_open(folder, NULL) : NULL;
+    g_autoptr(json_t) meta = saved ? describe_rows(self) : NULL;
+    const json_t *had = saved ? json_object_get(saved->meta, "sae") : NULL, *now = json_object_get(meta, "sae");
+    return saved && saved->width == self->target.width && (had || now ? json_equal(had, now) : TRUE);
+}
+
 static gboolean open_rows(GlintListener *self, const char *resume, GError **error)
 {
     const GlintRun *run = self->run;
@@ -112,7 +122,7 @@ static gboolean finish_rows(GlintListener *self, GError **error)
 gboolean glint_listener_open(GlintListener *self, const GlintRun *run, const GlintTarget *target, gsize c, const char *resume, GError **error)
 {
     *self = (GlintListener){.run = run, .target = *target, .c = c};
-    return open_moments(self, resume, error) && open_examples(self, resume, error) && (!run->options->save_activations || open_rows(self, resume, error));
+    return open_moments(self, resume, error) && open_examples(self, resume, error) && (!run->options->save_activations || has_rows(self) || open_rows(self, resume, error));
 }
 
 void glint_listener_clear(GlintListener *self)

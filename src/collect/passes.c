@@ -89,8 +89,7 @@ char *glint_products(const GlintCollectOptions *options)
     return g_strdup(products->str);
 }
 
-/* Saved by a run with the same settings, in the same type. */
-static gboolean has_activations(const GlintRun *run, gsize c, const GlintSite *site)
+gboolean glint_target_has_rows(const GlintRun *run, gsize c, const GlintSite *site)
 {
     g_autofree char *folder = glint_activations_path(run->folder, glint_run_class(run, c), site);
     g_autoptr(GlintActivations) saved = glint_activations_open(folder, NULL);
@@ -106,7 +105,7 @@ gboolean glint_target_done(const GlintRun *run, gsize c, const GlintSite *site)
 {
     const char *name = glint_run_class(run, c);
     return glint_store_has(run->folder, name, site) && (run->options->examples == 0 || glint_store_has_examples(run->folder, name, site, run->options->examples)) &&
-           (!run->options->save_activations || has_activations(run, c, site));
+           (!run->options->save_activations || glint_target_has_rows(run, c, site));
 }
 
 /* ---- passes ---- */
@@ -147,8 +146,8 @@ static gboolean fail_too_large(const GlintRun *run, const GlintTarget *target, d
     glint_size_text(needed, takes, sizeof takes);
     glint_size_text(memory, there, sizeof there);
     if (target->sae)
-        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %s while it is collected, and there are %s; keep those that are active most often, with "
-                          "--sae-features 4096, or give --memory %.0fM", name, target->width, takes, there, needed / 1048576 + 1);
+        return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu features, takes %s while it is collected, and there are %s; keep %s, or give --memory %.0fM", name, target->width,
+                          takes, there, target->width > 4096 ? "those that are active most often, with --sae-features 4096" : "fewer, with --sae-features", needed / 1048576 + 1);
     return glint_fail(error, GLINT_ERROR_USAGE, "%s, of %zu columns, takes %s while it is collected, and there are %s; give --memory %.0fM or more, or a narrower site",
                       name, target->width, takes, there, needed / 1048576 + 1);
 }

@@ -73,7 +73,7 @@ PY
     expect 0 $COLLECT --sae sae --sae-features 4,2,450 --site mlp.hook_post --layers 0 --out listed
     [ "$(ls listed/moments/positive/*.safetensors | wc -l)" -eq 2 ] || fail "--sae and --site"
     expect 0 $GLINT solve listed --alpha 0.9 --quiet; says listed/positive/$FEATURES/neurons.csv 'L3.S450'
-    expect 2 $COLLECT --sae sae --memory 1M --out big; one_error; says err.txt '--sae-features 4096'
+    expect 2 $COLLECT --sae sae --memory 1M --out big; one_error; says err.txt 'keep fewer, with --sae-features, or give --memory'
     expect 2 $COLLECT --sae-features 5 --out big; one_error; says err.txt 'give that'
     expect 2 $COLLECT --sae sae --sae-features 1,x --out big; one_error
 fi

@@ -328,6 +328,32 @@ static void test_asked_for_later(void **state)
     dataset_drop(d);
 }
 
+static gboolean stop_after(gpointer left) { return --*(int *)left <= 0; }
+
+/* What else is asked for later leaves rows that are there alone, also when it is stopped half-way. */
+static void test_rows_stay(void **state)
+{
+    (void)state;
+    GlintDataset *d = texts_of(60);
+    GlintCollectOptions options = saving_two(GLINT_POOL_TOKENS);
+    int left = 3;
+    g_autofree char *whole = in_scratch("stay-whole"), *folder = in_scratch("stay");
+    options.examples = 2;
+    collect_good(d, &options, whole);
+    options.examples = 0;
+    collect_good(d, &options, folder);
+    g_autofree char *rows = g_build_filename(folder, "activations", NULL), *whole_rows = g_build_filename(whole, "activations", NULL);
+    options.examples = 2;
+    options.stop = stop_after;
+    options.stop_data = &left;
+    collect_bad(d, &options, folder, GLINT_ERROR_INTERRUPTED, "the same command continues");
+    assert_same_tree(whole_rows, rows);
+    options.stop = NULL;
+    assert_true(collect_good(d, &options, folder).resumed);
+    assert_same_tree(whole, folder);
+    dataset_drop(d);
+}
+
 /* Reads rows back with a signal pending. */
 static int from_child(char **argv)
 {
@@ -347,7 +373,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens),  cmocka_unit_test(test_narrow_types),         cmocka_unit_test(test_from), cmocka_unit_test(test_from_interrupted),
         cmocka_unit_test(test_damaged), cmocka_unit_test(test_killed_and_resumed), cmocka_unit_test(test_killed_at_any_moment),
-        cmocka_unit_test(test_asked_for_later),
+        cmocka_unit_test(test_asked_for_later), cmocka_unit_test(test_rows_stay),
     };
     return cmocka_run_group_tests(tests, make_scratch, drop_scratch);
 }
