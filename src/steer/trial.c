@@ -107,13 +107,14 @@ static double p_value(const GlintSteerTrial *self, GlintSteerRole role, gsize do
     return *count ? (1 + (double)as_good) / (1 + (double)*count) : 1;
 }
 
+/* Better is only what lies below the module's interval: a difference within it may be chance. */
 static void compare_with(GString *text, const GlintSteerTrial *self, GlintSteerRole role, const char *what, const GlintSteerDose *module)
 {
     const GlintSteerArm *arm = glint_steer_trial_arm(self, role);
     if (!arm)
         return;
     const double effect = arm->curve->doses[self->verdict_dose].effect;
-    g_string_append_printf(text, effect >= module->effect ? " It is no better than %s (%+.3f)." : " It is better than %s (%+.3f).", what, effect);
+    g_string_append_printf(text, effect >= module->low ? " It is no better than %s (%+.3f)." : " It is better than %s (%+.3f).", what, effect);
 }
 
 /* First whether there is an effect, then whether it is one of the module, then whether a graph was needed. */
