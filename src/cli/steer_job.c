@@ -2,6 +2,7 @@
 #include "cli/steer_job.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/order.h"
 #include "base/talk.h"
 #include "cli/steer_samples.h"
 #include "collect/collect.h"
@@ -163,12 +164,6 @@ gboolean glint_job_steer_layer(const GlintSteerPlan *plan, const GlintSite *site
 
 /* ---- depth ---- */
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* 5 % and 95 % of the effects of the arms of one role. */
 static void band(const GlintSteerTrial *trial, GlintSteerRole role, double *low, double *high)
 {
@@ -177,7 +172,7 @@ static void band(const GlintSteerTrial *trial, GlintSteerRole role, double *low,
     for (gsize a = 0; a < trial->n_arms; a++)
         if (trial->arms[a].role == role)
             effects[n++] = trial->arms[a].curve->doses[trial->verdict_dose].effect;
-    qsort(effects, n, sizeof *effects, ascending);
+    qsort(effects, n, sizeof *effects, glint_ascending);
     *low = n ? effects[(gsize)(0.05 * (double)(n - 1))] : NAN;
     *high = n ? effects[(gsize)ceil(0.95 * (double)(n - 1))] : NAN;
 }

@@ -70,6 +70,8 @@ enum { GLINT_POOL_ROWS = 64 }; /* most rows pooled at a time */
  * all are. `punctuation`: the plan's, for GLINT_POOL_PUNCT. Not for GLINT_POOL_TOKENS. */
 void glint_pool_rows(GlintPool pool, gsize prefix, const guint8 *punctuation, const GlintBatch *batch, const float *rows, gsize width,
                      gsize first, gsize n, float *out, gsize *bad);
+/* The column of the first number of [n, width] that is not finite; width when all are. */
+gsize glint_first_bad(const float *rows, gsize n, gsize width);
 
 /* ---- store.c ---- */
 

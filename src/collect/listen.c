@@ -159,14 +159,6 @@ static gboolean fail_not_finite(const GlintListener *self, const GlintSite *site
                       text->id, glint_run_class(self->run, (gsize)text->label), column, name);
 }
 
-static gsize first_bad(const float *rows, gsize n, gsize width)
-{
-    for (gsize k = 0; k < n * width; k++)
-        if (!isfinite(rows[k]))
-            return k % width;
-    return width;
-}
-
 /* Rows of one text's tokens from position `first` on. */
 static gboolean keep_tokens(GlintListener *self, const float *rows, gsize n, gsize text, gsize first, GError **error)
 {
@@ -191,7 +183,7 @@ static gboolean hear_tokens(GlintListener *self, const GlintBatch *batch, const 
     const gsize width = self->target.width, prefix = self->run->plan->prefix;
     for (gsize s = 0; s < batch->n_sequences; s++) {
         const float *first = rows + (batch->start[s] + prefix) * width;
-        gsize n = batch->start[s + 1] - batch->start[s] - prefix, bad = first_bad(first, n, width);
+        gsize n = batch->start[s + 1] - batch->start[s] - prefix, bad = glint_first_bad(first, n, width);
         if (bad < width)
             return fail_not_finite(self, &self->target.site, s, bad, error);
         glint_moments_add(self->moments, first, n, width);
@@ -212,7 +204,7 @@ static gboolean hear_texts(GlintListener *self, const GlintBatch *batch, const f
         else {
             glint_piece_pool_means(&self->scratch->pieces, batch, width, first, n, self->scratch->rows);
             for (gsize k = 0; k < n; k++)
-                bad[k] = first_bad(self->scratch->rows + k * width, 1, width);
+                bad[k] = glint_first_bad(self->scratch->rows + k * width, 1, width);
         }
         for (gsize k = 0; k < n; k++)
             if (bad[k] < width)
@@ -244,7 +236,7 @@ static const float *encode(GlintListener *self, const GlintBatch *batch, const f
     const gsize n = batch->start[batch->n_sequences], prefix = self->run->plan->prefix, needed = n * self->target.width;
     GlintScratch *scratch = self->scratch;
     for (gsize s = 0; s < batch->n_sequences; s++) { /* ReLU would make a zero of NaN */
-        gsize first = batch->start[s] + prefix, bad = first_bad(rows + first * width, batch->start[s + 1] - first, width);
+        gsize first = batch->start[s] + prefix, bad = glint_first_bad(rows + first * width, batch->start[s + 1] - first, width);
         if (bad < width) {
             fail_not_finite(self, glint_sae_reads(self->target.sae), s, bad, error);
             return NULL;

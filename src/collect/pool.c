@@ -104,11 +104,11 @@ static void pool_strip(GlintPool pool, gsize prefix, const float *rows, const gu
     }
 }
 
-static gsize first_bad(const float *row, gsize width)
+gsize glint_first_bad(const float *rows, gsize n, gsize width)
 {
-    for (gsize j = 0; j < width; j++)
-        if (!isfinite(row[j]))
-            return j;
+    for (gsize k = 0; k < n * width; k++)
+        if (!isfinite(rows[k]))
+            return k % width;
     return width;
 }
 
@@ -126,6 +126,6 @@ void glint_pool_rows(GlintPool pool, gsize prefix, const guint8 *punctuation, co
             }
 #pragma omp for schedule(static)
         for (gsize k = 0; k < n; k++)
-            bad[k] = first_bad(out + k * width, width);
+            bad[k] = glint_first_bad(out + k * width, 1, width);
     }
 }

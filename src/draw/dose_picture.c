@@ -2,6 +2,7 @@
  * bands (5 % to 95 % of the sets, and their median), everything that competes with the module is a line in the same panel, and the same colours say
  * below what the effect costs. See dose_picture.h. */
 #include "draw/dose_picture.h"
+#include "base/order.h"
 #include "draw/caption.h"
 #include "draw/frame.h"
 #include "draw/lettering.h"
@@ -27,12 +28,6 @@ static const Style styles[] = {
     {"module", "the module", {0.12, 0.36, 0.66}, FALSE, FALSE},
 };
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static gsize arms_of(const GlintDoseCurves *curves, const char *role, const GlintDoseArm **found)
 {
     gsize n = 0;
@@ -51,7 +46,7 @@ static void quantile(const GlintDoseArm *const *arms, gsize n_arms, gsize column
             const double *const columns[] = {arms[a]->kl, arms[a]->effect, arms[a]->nll_change, arms[a]->same_top};
             values[a] = columns[column][k];
         }
-        qsort(values, n_arms, sizeof *values, ascending);
+        qsort(values, n_arms, sizeof *values, glint_ascending);
         const double at = share * (double)(n_arms - 1);
         const gsize below = (gsize)at, above = MIN(below + 1, n_arms - 1);
         out[k] = values[below] + (at - (double)below) * (values[above] - values[below]);

@@ -94,6 +94,7 @@ static void begin_trend(const ggm_block *block, float *trend)
 {
     const size_t m = (size_t)block->m;
     const float lambda = (float)block->lambda;
+#pragma omp parallel for schedule(static) if (block->m >= SHARED) default(none) shared(block, trend, m, lambda)
     for (size_t k = 0; k < m * m; k++)
         trend[k] = (block->w32[k] - block->s32[k]) / lambda;
 }

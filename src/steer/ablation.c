@@ -1,5 +1,6 @@
 /* Ablation, class by class. See ablation.h. */
 #include "steer/ablation.h"
+#include "base/order.h"
 #include "base/talk.h"
 #include "steer/controls.h"
 #include "steer/rank.h"
@@ -58,12 +59,6 @@ static gboolean measure(const Bench *self, const GlintSteerOperator *operator, d
     return TRUE;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* `random`: changes by the random sets on one class's texts; sorted here. */
 static void compare(GlintAblationCell *cell, double *random, gsize n)
 {
@@ -72,7 +67,7 @@ static void compare(GlintAblationCell *cell, double *random, gsize n)
         cell->random_mean += random[r] / (double)n;
         as_much += !(random[r] < cell->change); /* not-a-number is never better */
     }
-    qsort(random, n, sizeof *random, ascending);
+    qsort(random, n, sizeof *random, glint_ascending);
     cell->random_high = n ? random[(gsize)ceil(0.95 * (double)(n - 1))] : NAN;
     cell->p = (1 + (double)as_much) / (1 + (double)n);
     cell->exceeds = cell->p <= LEVEL;

@@ -1,5 +1,6 @@
 /* Dose-response curves. See curve.h. */
 #include "steer/curve.h"
+#include "base/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,12 +25,6 @@ double glint_steer_mean_change(const GlintSteerReading *steered, const GlintStee
     return n ? sum / (double)n : 0;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void bootstrap(GlintSteerDose *dose, const GlintSteerReading *unsteered, gsize n, guint64 seed)
 {
     GRand *rand = g_rand_new_with_seed_array((const guint32[]){(guint32)seed, (guint32)(seed >> 32)}, 2);
@@ -40,7 +35,7 @@ static void bootstrap(GlintSteerDose *dose, const GlintSteerReading *unsteered, 
             means[b] += (dose->reading[k].log_odds - unsteered[k].log_odds) / (double)n;
         }
     }
-    qsort(means, RESAMPLES, sizeof *means, ascending);
+    qsort(means, RESAMPLES, sizeof *means, glint_ascending);
     dose->low = means[(gsize)(0.025 * RESAMPLES)];
     dose->high = means[(gsize)(0.975 * RESAMPLES) - 1];
     g_rand_free(rand);

@@ -4,6 +4,7 @@
  * batches small enough for their logits to be a few dozen megabytes, whatever the vocabulary. */
 #include "steer/lab.h"
 #include "base/error.h"
+#include "base/order.h"
 #include "base/simd.h"
 #include "base/talk.h"
 #include "model/fastmath.h"
@@ -229,12 +230,6 @@ static void compare(GlintSteerLab *self, gsize text, const float *logits, gsize 
     sums->predicted += n - self->skip - 1;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 gboolean glint_steer_lab_cost(GlintSteerLab *self, const GlintSteerOperator *operator, double strength, GlintSteerCost *cost, GError **error)
 {
     CostSums sums = {0};
@@ -243,7 +238,7 @@ gboolean glint_steer_lab_cost(GlintSteerLab *self, const GlintSteerOperator *ope
     double total = 0;
     for (gsize k = 0; k < self->positions; k++)
         total += self->kl[k];
-    qsort(self->kl, self->positions, sizeof *self->kl, ascending);
+    qsort(self->kl, self->positions, sizeof *self->kl, glint_ascending);
     *cost = (GlintSteerCost){.kl = total / (double)self->positions, .kl_p99 = self->kl[(gsize)(0.99 * (double)(self->positions - 1))],
                              .nll_change = sums.predicted ? sums.nll / (double)sums.predicted : 0, .same_top = sums.same / (double)self->positions};
     return TRUE;
